@@ -1,0 +1,59 @@
+# Needs Go; the tests also need Postgres and PgBouncer (scripts/test-prerequisites sees to them). Works with make 3.81.
+
+# What `agent version` prints. The tag where there is one; a tree without git (a source archive) is "dev".
+VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+# The commit's date, not that of the build: the same source gives the same binary.
+DATE    = $(shell git log -1 --format=%cI 2>/dev/null | grep . || echo unknown)
+LDFLAGS = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)
+
+# The developers' tools have a module file of their own, so that the agent's stays small.
+TOOL = go tool -modfile=tools/go.mod
+
+# How long each fuzz target runs.
+FUZZTIME = 30s
+
+.PHONY: help build demo test check lint fmt fmt-check vet vulns fuzz clean
+
+help: ## list what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+
+build: ## build bin/agent, a static binary
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/agent ./cmd/agent
+
+demo: ## sync from a simulated feed into an embedded database; needs Go alone
+	go run ./cmd/agent demo
+
+test: ## run all tests under the race detector
+	scripts/test-prerequisites
+	go test -race -timeout 10m ./...
+
+check: fmt-check vet lint test ## what has to pass before a change goes in
+
+lint: ## golangci-lint, with the rules of who may import whom
+	$(TOOL) golangci-lint run ./...
+
+fmt: ## format with gofumpt
+	$(TOOL) gofumpt -w .
+
+fmt-check:
+	@if ! changes=$$($(TOOL) gofumpt -d .) || [ -n "$$changes" ]; then \
+		echo "$$changes"; echo "not formatted; run: make fmt" >&2; exit 1; fi
+
+vet:
+	go vet ./...
+
+vulns: ## look for known vulnerabilities; asks the database of the Go project, so not part of check
+	$(TOOL) govulncheck ./...
+
+# go test -fuzz takes one target of one package at a time.
+fuzz: ## run every fuzz target for FUZZTIME (30s)
+	@grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do \
+		sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file" | while read -r target; do \
+			echo "$$target in $$(dirname "$$file")"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" || exit 1; \
+		done || exit 1; \
+	done
+
+clean: ## remove what build made
+	rm -rf bin
