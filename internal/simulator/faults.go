@@ -1,0 +1,216 @@
+package simulator
+
+import (
+	"net/http"
+	"slices"
+	"time"
+)
+
+// Faults is how the server behaves. The zero value is a healthy one. It is
+// changed at run time with Simulator.Set, and holds for requests that begin
+// afterwards.
+type Faults struct {
+	// Collation is the order of keys within one timestamp.
+	Collation Collation
+	// Precision is how exact the sync timestamps are.
+	Precision Precision
+	// PageCap is the most rows a page has, whatever $top says; 0 for no cap.
+	PageCap int
+	// NextLink says where @odata.nextLink stands, if anywhere.
+	NextLink Placement
+	// NextLinkHost is the scheme and host of next links; empty for the one
+	// that the request came to.
+	NextLinkHost string
+	// RejectFractions refuses filters whose timestamps have a fraction.
+	RejectFractions bool
+	// NoIn is the status that refuses the operator in; 0 supports it.
+	NoIn int
+	// CountRefused is the status that refuses $count=true; 0 supports it.
+	CountRefused int
+	// CountDelta is added to every count.
+	CountDelta int
+	// CountAbsent leaves @odata.count out.
+	CountAbsent bool
+	// Latency passes before each answer.
+	Latency time.Duration
+	// AllowAnyUserAgent lets Go's default User-Agent in; otherwise it gets
+	// 403 and a page of HTML, as from the source's edge.
+	AllowAnyUserAgent bool
+	// FeedDown answers the requests of one feed with 503.
+	FeedDown Feed
+	// RequestsPerMinute throttles what goes beyond it; 0 does not.
+	RequestsPerMinute int
+	// MaxURL refuses longer request URIs with 414; 0 does not.
+	MaxURL int
+
+	// Strikes are faults that hit some requests. A request may be hit by
+	// several; the first that gives the whole answer wins.
+	Strikes []*Strike
+	// Hook returns further faults for a request, whose number starts at 1. It
+	// may call the Simulator.
+	Hook func(number int, r *http.Request) []Fault
+	// OnRequest is called before a request is looked at. It may call the
+	// Simulator, for example to change rows between two pages.
+	OnRequest func(number int, r *http.Request)
+}
+
+// Precision is how exact the sync timestamps are.
+type Precision int
+
+// The precisions.
+const (
+	// WholeSeconds filters by and prints whole seconds.
+	WholeSeconds Precision = iota
+	// Microseconds filters by and prints up to six digits.
+	Microseconds
+	// HiddenMicroseconds filters and orders by microseconds but prints whole
+	// seconds, so that a printed timestamp cannot be told from its neighbours.
+	HiddenMicroseconds
+)
+
+// Placement is where a next link stands in a page.
+type Placement int
+
+// The placements.
+const (
+	NoNextLink Placement = iota
+	NextLinkAfter
+	NextLinkBefore
+)
+
+// Kind names a fault.
+type Kind string
+
+// Faults that give the whole answer.
+const (
+	// Throttled is 429; Hint and Wait say what the header advises.
+	Throttled Kind = "throttled"
+	// Status is any other status with OData's error body: Fault.Status.
+	Status Kind = "status"
+	// StatusHTML is a status with a page of HTML (default 403).
+	StatusHTML Kind = "status html"
+	// Redirect is 302 (or Fault.Status) to the same path at Fault.Target, a
+	// scheme and host.
+	Redirect Kind = "redirect"
+	// ErrorBody, HTMLBody, EmptyBody and NoValue are 200 without rows: with an
+	// OData error, HTML, nothing, or a document without "value".
+	ErrorBody Kind = "error body"
+	HTMLBody  Kind = "html body"
+	EmptyBody Kind = "empty body"
+	NoValue   Kind = "no value"
+	// Reset ends the connection with a TCP reset before any answer.
+	Reset Kind = "reset"
+	// GzipBomb is a small compressed body that grows to Fault.Bytes
+	// (default 1 GiB).
+	GzipBomb Kind = "gzip bomb"
+)
+
+// Faults of the body of a page. Bytes are counted as sent, compressed or not;
+// a negative number draws one from the seed and the request's number.
+const (
+	// SecondDocument sends the page twice in one body.
+	SecondDocument Kind = "second document"
+	// CutLength breaks off after Fault.Bytes of a body with Content-Length.
+	CutLength Kind = "cut with length"
+	// CutChunked breaks off after Fault.Bytes of a chunked body.
+	CutChunked Kind = "cut chunked"
+	// CutClean ends the body after Fault.Bytes as if it were whole.
+	CutClean Kind = "cut clean"
+	// Drip sends Fault.Bytes (default 16) at a time, Fault.Wait (default
+	// 50 ms) apart.
+	Drip Kind = "drip"
+	// Stall sends Fault.Bytes, then nothing until the client or the simulator
+	// closes. With 0 not even the header is sent.
+	Stall Kind = "stall"
+)
+
+// Faults of the rows of a page.
+const (
+	// SamePage answers with the first page that the strike hit, for ever.
+	SamePage Kind = "same page"
+	// Disorder turns the rows of a page around.
+	Disorder Kind = "disorder"
+	// Duplicate sends each third row twice; the page keeps its length.
+	Duplicate Kind = "duplicate"
+	// EmptyPage is a page without rows, whatever there is.
+	EmptyPage Kind = "empty page"
+)
+
+// Hint is how a throttled answer says how long to wait.
+type Hint int
+
+// The hints.
+const (
+	// HintProvider is X-Rate-Limit-Retry-After-Seconds, as the source has it.
+	HintProvider Hint = iota
+	// HintSeconds and HintDate are the two forms of Retry-After.
+	HintSeconds
+	HintDate
+	// HintNone says nothing.
+	HintNone
+)
+
+// Fault is one thing that goes wrong. Which fields count depends on Kind.
+type Fault struct {
+	Kind   Kind
+	Status int
+	Hint   Hint
+	Wait   time.Duration
+	Bytes  int
+	Target string
+
+	strike *Strike
+}
+
+// Strike says which requests a fault hits: of those that Match (all if nil)
+// and that name Resource (any if empty), the next Next, every Every-th and all
+// after the first After. With Next, Every and After zero it hits all.
+type Strike struct {
+	Fault
+	Match    func(*http.Request) bool
+	Resource string
+	Next     int
+	Every    int
+	After    int
+
+	seen, hits int
+	held       *page // what SamePage repeats
+}
+
+// Hits is how many requests the strike has hit. It is read inside
+// Simulator.Set.
+func (s *Strike) Hits() int { return s.hits }
+
+// Strike adds a strike and returns it.
+func (f *Faults) Strike(s Strike) *Strike {
+	added := &s
+	f.Strikes = append(f.Strikes, added)
+	return added
+}
+
+// hitsRequest counts the request and says whether it is hit.
+func (s *Strike) hitsRequest(r *http.Request, resource string) bool {
+	if (s.Resource != "" && s.Resource != resource) || (s.Match != nil && !s.Match(r)) {
+		return false
+	}
+	s.seen++
+	hit := s.Next == 0 && s.Every == 0 && s.After == 0
+	hit = hit || (s.Next > 0 && s.seen <= s.Next) ||
+		(s.Every > 0 && s.seen%s.Every == 0) || (s.After > 0 && s.seen > s.After)
+	if hit {
+		s.hits++
+	}
+	return hit
+}
+
+// active is the faults that hit one request.
+type active []Fault
+
+func (a active) find(kinds ...Kind) (Fault, bool) {
+	for _, f := range a {
+		if slices.Contains(kinds, f.Kind) {
+			return f, true
+		}
+	}
+	return Fault{}, false
+}

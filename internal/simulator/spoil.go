@@ -1,0 +1,96 @@
+package simulator
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// answeredByFault gives the whole answer where a fault wants to.
+func (x *exchange) answeredByFault() bool {
+	for _, f := range x.active {
+		switch f.Kind {
+		case Throttled:
+			x.throttle(f)
+		case Status:
+			code := or(f.Status, http.StatusServiceUnavailable)
+			x.refuse(&refusal{code, strconv.Itoa(code), http.StatusText(code)})
+		case StatusHTML:
+			x.html(or(f.Status, http.StatusForbidden))
+		case Redirect:
+			x.writer.Header().Set("Location", f.Target+x.request.URL.RequestURI())
+			x.status(or(f.Status, http.StatusFound))
+		case ErrorBody:
+			x.document(http.StatusOK, errorBody(&refusal{0, "1111", "An error has occurred."}))
+		case HTMLBody:
+			x.html(http.StatusOK)
+		case EmptyBody:
+			x.document(http.StatusOK, nil)
+		case NoValue:
+			x.document(http.StatusOK, []byte(`{"@odata.context":"$metadata"}`))
+		case Reset:
+			x.reset()
+		case GzipBomb:
+			x.bomb(or(f.Bytes, 1<<30))
+		default:
+			continue
+		}
+		return true
+	}
+	return false
+}
+
+func or(value, usual int) int {
+	if value == 0 {
+		return usual
+	}
+	return value
+}
+
+func (x *exchange) throttle(f Fault) {
+	seconds := strconv.Itoa(int((f.Wait + time.Second - 1) / time.Second))
+	h := x.writer.Header()
+	switch f.Hint {
+	case HintProvider:
+		h.Set("X-Rate-Limit-Retry-After-Seconds", seconds)
+	case HintSeconds:
+		h.Set("Retry-After", seconds)
+	case HintDate:
+		h.Set("Retry-After", x.simulator.world.options.Now().Add(f.Wait).UTC().Format(http.TimeFormat))
+	}
+	x.remaining = 0
+	x.refuse(&refusal{http.StatusTooManyRequests, "429", "Rate limit exceeded."})
+}
+
+// spoil applies the faults that change which rows a page has.
+func (x *exchange) spoil(p page) page {
+	if f, ok := x.active.find(SamePage); ok && f.strike != nil {
+		x.simulator.faultMu.Lock()
+		if f.strike.held == nil {
+			held := p
+			f.strike.held = &held
+		}
+		p.rows, p.more = f.strike.held.rows, f.strike.held.more
+		x.simulator.faultMu.Unlock()
+	}
+	if _, ok := x.active.find(EmptyPage); ok {
+		p.rows, p.more = nil, false
+	}
+	if _, ok := x.active.find(Duplicate); ok {
+		var rows []record
+		for i, r := range p.rows {
+			rows = append(rows, r)
+			if i%3 == 0 {
+				rows = append(rows, r)
+			}
+		}
+		p.more = p.more || len(p.rows) > 1
+		p.rows = rows[:len(p.rows)]
+	}
+	if _, ok := x.active.find(Disorder); ok {
+		p.rows = slices.Clone(p.rows)
+		slices.Reverse(p.rows)
+	}
+	return p
+}
