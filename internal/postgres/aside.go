@@ -1,0 +1,70 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"resoagent/internal/record"
+)
+
+// maxBody is how much of a reject's bytes is kept.
+const maxBody = 1 << 20
+
+// aside stores what did not become rows: rejects and the parents of orphans.
+// A record that went in clears an older reject of the same key.
+func (d *Destination) aside(ctx context.Context, tx pgx.Tx, g *record.Group) error {
+	if len(g.Orphans) > 0 {
+		_, err := tx.Exec(ctx, `INSERT INTO `+d.table("agent_orphan")+` (stream, parent_key)
+			SELECT $1::text, p FROM unnest($2::text[]) p ON CONFLICT DO NOTHING`, g.Stream, g.Orphans)
+		if err != nil {
+			return err
+		}
+	}
+	var good []string
+	bad := make(map[string]*record.Record)
+	for i := range g.Batches {
+		for j := range g.Batches[i].Records {
+			r := &g.Batches[i].Records[j]
+			if _, isBad := r.Bad(); isBad {
+				bad[r.RejectKey()] = r
+			} else {
+				good = append(good, r.Key)
+			}
+		}
+	}
+	if err := d.clearRejects(ctx, tx, g.Stream, good); err != nil {
+		return err
+	}
+	return d.putRejects(ctx, tx, g, bad)
+}
+
+// clearRejects looks first whether the stream has any rejects, since it mostly
+// has none.
+func (d *Destination) clearRejects(ctx context.Context, tx pgx.Tx, stream string, keys []string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	var some bool
+	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM `+d.table("agent_reject")+` WHERE stream = $1)`, stream).Scan(&some)
+	if err != nil || !some {
+		return err
+	}
+	_, err = tx.Exec(ctx, `DELETE FROM `+d.table("agent_reject")+` WHERE stream = $1 AND record_key = ANY($2::text[])`, stream, keys)
+	return err
+}
+
+func (d *Destination) putRejects(ctx context.Context, tx pgx.Tx, g *record.Group, bad map[string]*record.Record) error {
+	for key, r := range bad {
+		reason, _ := r.Bad()
+		_, err := tx.Exec(ctx, `INSERT INTO `+d.table("agent_reject")+` AS t
+			(stream, record_key, parent_key, reason, body, body_bytes, run_id) VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (stream, record_key) DO UPDATE SET parent_key = excluded.parent_key, reason = excluded.reason,
+			body = excluded.body, body_bytes = excluded.body_bytes, run_id = excluded.run_id, last_seen_at = now()`,
+			g.Stream, key, r.Parent, reason, r.JSON[:min(len(r.JSON), maxBody)], len(r.JSON), g.RunID)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

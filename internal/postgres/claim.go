@@ -1,0 +1,158 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"resoagent/internal/record"
+)
+
+// Claim makes the caller the destination's owner and reads the streams' marks.
+// The incarnation is raised by one, and with it that of every mark, so that
+// whoever owned the destination before is refused at its next commit: both
+// write the same row of agent_position, and its lock puts them in order.
+func (d *Destination) Claim(ctx context.Context, o record.Owner, streams []string) ([]record.Mark, error) {
+	var marks []record.Mark
+	var incarnation int64
+	err := pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
+		var err error
+		if incarnation, err = d.raise(ctx, tx, o); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO `+d.table("agent_position")+`
+			(stream, sequence, incarnation, position_timestamp, position_key, fingerprint)
+			SELECT s, 0, $1, '', '', '' FROM unnest($2::text[]) s ON CONFLICT (stream) DO NOTHING`, incarnation, streams)
+		if err != nil {
+			return err
+		}
+		if _, err = tx.Exec(ctx, `UPDATE `+d.table("agent_position")+` SET incarnation = $1`, incarnation); err != nil {
+			return err
+		}
+		marks, err = d.marks(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return nil, wrap("claim destination", err)
+	}
+	d.incarnation, d.owner = incarnation, o.StateID
+	return marks, nil
+}
+
+// raise locks the owner's row, checks the lease and writes the next incarnation.
+func (d *Destination) raise(ctx context.Context, tx pgx.Tx, o record.Owner) (int64, error) {
+	// The row is made first so that there is always one to lock.
+	_, err := tx.Exec(ctx, `INSERT INTO `+d.table("agent_owner")+`
+		(id, state_id, host, state_dir, incarnation) VALUES (1, $1, $2, $3, 0) ON CONFLICT (id) DO NOTHING`,
+		o.StateID, o.Host, o.StateDir)
+	if err != nil {
+		return 0, err
+	}
+	var host, dir string
+	var incarnation int64
+	var left *float64 // seconds that the lease still runs
+	err = tx.QueryRow(ctx, `SELECT host, state_dir, incarnation, extract(epoch FROM lease_until - clock_timestamp())::float8
+		FROM `+d.table("agent_owner")+` WHERE id = 1 FOR UPDATE`).Scan(&host, &dir, &incarnation, &left)
+	if err != nil {
+		return 0, err
+	}
+	if left != nil && *left > 0 && !o.Same(host, dir) {
+		return 0, fmt.Errorf("host %s, state directory %s, lease for another %.0fs: %w", host, dir, *left, record.ErrOwned)
+	}
+	incarnation++
+	_, err = tx.Exec(ctx, `UPDATE `+d.table("agent_owner")+` SET state_id = $1, host = $2, state_dir = $3,
+		incarnation = $4, lease_until = clock_timestamp() + make_interval(secs => $5) WHERE id = 1`,
+		o.StateID, o.Host, o.StateDir, incarnation, o.Lease.Seconds())
+	return incarnation, err
+}
+
+// Renew prolongs the lease. record.ErrLost: somebody else has taken over.
+func (d *Destination) Renew(ctx context.Context, lease time.Duration) error {
+	tag, err := d.pool.Exec(ctx, `UPDATE `+d.table("agent_owner")+`
+		SET lease_until = clock_timestamp() + make_interval(secs => $1) WHERE id = 1 AND incarnation = $2`,
+		lease.Seconds(), d.incarnation)
+	if err != nil {
+		return wrap("renew lease", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return fmt.Errorf("renew lease: %w", record.ErrLost)
+	}
+	return nil
+}
+
+// Release gives the lease back at a clean end; a destination that was never
+// claimed, or is somebody else's by now, is left alone.
+func (d *Destination) Release(ctx context.Context) error {
+	if d.incarnation == 0 {
+		return nil
+	}
+	_, err := d.pool.Exec(ctx, `UPDATE `+d.table("agent_owner")+` SET lease_until = NULL
+		WHERE id = 1 AND incarnation = $1`, d.incarnation)
+	return wrap("release lease", err)
+}
+
+// Marks reads the streams' marks without claiming anything; none where the
+// tables do not exist yet.
+func (d *Destination) Marks(ctx context.Context) ([]record.Mark, error) {
+	if err := d.connect(ctx); err != nil {
+		return nil, err
+	}
+	marks, err := d.marks(ctx, d.pool)
+	if sqlstate(err) == "42P01" { // undefined_table
+		return nil, nil
+	}
+	return marks, wrap("read positions", err)
+}
+
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func (d *Destination) marks(ctx context.Context, q querier) ([]record.Mark, error) {
+	rows, err := q.Query(ctx, `SELECT stream, sequence, position_timestamp, position_key, fingerprint, state::text
+		FROM `+d.table("agent_position")+` ORDER BY stream`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (record.Mark, error) {
+		var m record.Mark
+		var state *string
+		err := row.Scan(&m.Stream, &m.Sequence, &m.Position.Timestamp, &m.Position.Key, &m.Fingerprint, &state)
+		if state != nil {
+			m.State = []byte(*state)
+		}
+		return m, err
+	})
+}
+
+// checkMark locks the stream's mark and compares it with what the group builds
+// on. applied: the group is there already; its acknowledgement was lost.
+func (d *Destination) checkMark(ctx context.Context, tx pgx.Tx, g *record.Group) (applied bool, err error) {
+	var sequence uint64
+	var incarnation int64
+	err = tx.QueryRow(ctx, `SELECT sequence, incarnation FROM `+d.table("agent_position")+`
+		WHERE stream = $1 FOR UPDATE`, g.Stream).Scan(&sequence, &incarnation)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return false, fmt.Errorf("stream %s has no mark: %w", g.Stream, record.ErrLost)
+	case err != nil:
+		return false, err
+	case incarnation != d.incarnation:
+		return false, record.ErrLost
+	case sequence == g.Sequence:
+		return true, nil
+	case sequence != g.Expect:
+		return false, fmt.Errorf("stream %s is at %d, expected %d: %w", g.Stream, sequence, g.Expect, record.ErrSequence)
+	}
+	return false, nil
+}
+
+func (d *Destination) putMark(ctx context.Context, tx pgx.Tx, m record.Mark) error {
+	_, err := tx.Exec(ctx, `UPDATE `+d.table("agent_position")+` SET sequence = $2, position_timestamp = $3,
+		position_key = $4, fingerprint = $5, state = $6::text::jsonb, updated_at = now() WHERE stream = $1`,
+		m.Stream, m.Sequence, m.Position.Timestamp, m.Position.Key, m.Fingerprint, string(m.State))
+	return err
+}

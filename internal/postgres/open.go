@@ -1,0 +1,144 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"resoagent/migrations"
+)
+
+// Options are the settings of a destination.
+type Options struct {
+	URL    string
+	Schema string // lower-case identifier
+	Pooler bool   // a pooler in transaction mode is between; detected where false
+}
+
+// Destination is a PostgreSQL destination. Its methods may be called
+// concurrently, except that the commits of one stream follow each other.
+type Destination struct {
+	config *pgxpool.Config
+
+	connecting sync.Mutex
+	pool       *pgxpool.Pool // nil before connect
+
+	schema  string
+	pooler  bool
+	synclog string // SyncLog's name as written in SQL, known after Migrate
+	owner   string // the state that claimed the destination
+
+	incarnation int64 // of the claim; 0 before it
+}
+
+// Open checks the settings; nothing is connected before Migrate or Marks.
+func Open(o Options) (*Destination, error) {
+	if !regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`).MatchString(o.Schema) {
+		return nil, fmt.Errorf("open destination: schema %q is not a plain lower-case name (a-z, 0-9, _)", o.Schema)
+	}
+	config, err := pgxpool.ParseConfig(o.URL)
+	if err != nil {
+		return nil, fmt.Errorf("open destination: the database URL cannot be read: %w", redacted(err))
+	}
+	config.MaxConns = max(config.MaxConns, 4)
+	config.ConnConfig.ConnectTimeout = 15 * time.Second
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
+		config.ConnConfig.RuntimeParams["application_name"] = "resoagent"
+	}
+	return &Destination{config: config, schema: o.Schema, pooler: o.Pooler}, nil
+}
+
+// connect makes the pool at the first use. Whether a pooler is between must be
+// known before, and is asked of the server: so a server that is away is an
+// error here, to be tried again, and not a wrong guess.
+func (d *Destination) connect(ctx context.Context) error {
+	d.connecting.Lock()
+	defer d.connecting.Unlock()
+	if d.pool != nil {
+		return nil
+	}
+	pooler := d.pooler
+	if !pooler {
+		var err error
+		if pooler, err = detectPooler(ctx, d.config.ConnConfig); err != nil {
+			return wrap("connect to destination", err)
+		}
+	}
+	if pooler {
+		// One round trip with an unnamed statement: nothing that the next
+		// server connection would have to know.
+		d.config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, d.config)
+	if err != nil {
+		return wrap("connect to destination", err)
+	}
+	d.pool, d.pooler = pool, pooler
+	return nil
+}
+
+// redacted drops the parser's copy of the URL, which may hold a password.
+func redacted(err error) error {
+	text := err.Error()
+	if i := strings.LastIndex(text, "`: "); i >= 0 {
+		return fmt.Errorf("%s", text[i+3:])
+	}
+	return fmt.Errorf("not a PostgreSQL URL")
+}
+
+// detectPooler finds out whether the process that answers SQL is the one that
+// the connection was made to: a pooler makes up the process number that it
+// gives its clients.
+func detectPooler(ctx context.Context, config *pgx.ConnConfig) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, config.ConnectTimeout)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close(ctx) //nolint:errcheck // it has told what was asked
+	var pid uint32
+	if err := conn.QueryRow(ctx, "SELECT pg_backend_pid()", pgx.QueryExecModeSimpleProtocol).Scan(&pid); err != nil {
+		return false, err
+	}
+	return pid != conn.PgConn().PID(), nil
+}
+
+// Pooler reports whether a pooler in transaction mode is between; known after
+// Migrate.
+func (d *Destination) Pooler() bool { return d.pooler }
+
+// Migrate creates or upgrades the tables.
+func (d *Destination) Migrate(ctx context.Context) (migrations.Result, error) {
+	if err := d.connect(ctx); err != nil {
+		return migrations.Result{}, err
+	}
+	db := stdlib.OpenDBFromPool(d.pool)
+	defer db.Close()
+	result, err := migrations.Up(ctx, db, migrations.Postgres, d.schema)
+	if err != nil {
+		return result, wrap("migrate", err)
+	}
+	d.synclog = result.SyncLog
+	return result, nil
+}
+
+// Close closes all connections.
+func (d *Destination) Close() error {
+	d.connecting.Lock()
+	defer d.connecting.Unlock()
+	if d.pool != nil {
+		d.pool.Close()
+	}
+	return nil
+}
+
+// table is a table's qualified name.
+func (d *Destination) table(name string) string { return d.schema + "." + name }

@@ -1,0 +1,44 @@
+package postgres
+
+import (
+	"context"
+
+	"resoagent/internal/record"
+)
+
+// Keys calls yield with every parent key, in key order.
+func (d *Destination) Keys(ctx context.Context, yield func(string) error) error {
+	shape := record.Property()
+	rows, err := d.pool.Query(ctx, `SELECT `+shape.KeyColumn+` FROM `+d.table(shape.Table)+` ORDER BY 1`)
+	if err != nil {
+		return wrap("read parent keys", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key string
+		if err := rows.Scan(&key); err != nil {
+			return wrap("read parent keys", err)
+		}
+		if err := yield(key); err != nil {
+			return err
+		}
+	}
+	return wrap("read parent keys", rows.Err())
+}
+
+// Tally counts what the destination holds of a stream.
+func (d *Destination) Tally(ctx context.Context, stream string, shape *record.Shape, feed string) (t record.Tally, err error) {
+	_, hash, _ := copyColumns(feed)
+	err = d.pool.QueryRow(ctx, `SELECT
+		(SELECT count(*) FROM `+d.table(shape.Table)+` WHERE `+hash+` IS NOT NULL),
+		(SELECT count(*) FROM `+d.table("agent_reject")+` WHERE stream = $1),
+		(SELECT count(*) FROM `+d.table("agent_orphan")+` WHERE stream = $1)`, stream).Scan(&t.Rows, &t.Rejects, &t.Orphans)
+	return t, wrap("count "+stream, err)
+}
+
+// HasRows reports whether the stream's table has any row of its feed.
+func (d *Destination) HasRows(ctx context.Context, shape *record.Shape, feed string) (some bool, err error) {
+	_, hash, _ := copyColumns(feed)
+	err = d.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM `+d.table(shape.Table)+` WHERE `+hash+` IS NOT NULL)`).Scan(&some)
+	return some, wrap("look at "+shape.Table, err)
+}

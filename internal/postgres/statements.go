@@ -1,0 +1,130 @@
+package postgres
+
+import (
+	"fmt"
+	"strings"
+
+	"resoagent/internal/record"
+)
+
+// statements are the SQL texts for one shape and feed.
+type statements struct {
+	shape *record.Shape
+	feed  string // "" where the table keeps one copy
+	// find reads hash and timestamp of the rows that are there; remove deletes
+	// rows; both take the key columns as arrays.
+	find, remove string
+	// upsert takes the key columns, the typed columns, timestamp, JSON and
+	// hash, each as an array; merge is its form for a normal pass, which never
+	// overwrites a newer row, force overwrites any.
+	merge, force string
+}
+
+func casts() map[record.Kind]string {
+	return map[record.Kind]string{
+		record.Text: "text", record.Integer: "bigint", record.Number: "numeric",
+		record.Boolean: "boolean", record.Date: "date", record.Timestamp: "timestamptz",
+	}
+}
+
+// copyColumns are the columns of one JSON copy: timestamp, hash, JSON.
+func copyColumns(feed string) (timestamp, hash, body string) {
+	if feed == "" {
+		return "record_timestamp", "record_hash", "record"
+	}
+	return feed + "_timestamp", feed + "_hash", feed
+}
+
+func (d *Destination) statements(shape *record.Shape, feed string) statements {
+	s := statements{shape: shape, feed: feed}
+	table := d.table(shape.Table)
+	keys := shape.KeyColumns()
+	ts, hash, _ := copyColumns(feed)
+
+	var arrays, join []string
+	for i, k := range keys {
+		arrays = append(arrays, fmt.Sprintf("$%d::text[]", i+1))
+		join = append(join, fmt.Sprintf("t.%s = u.%s", k, k))
+	}
+	wanted := fmt.Sprintf("unnest(%s) AS u(%s)", strings.Join(arrays, ", "), strings.Join(keys, ", "))
+	s.find = fmt.Sprintf("SELECT t.%s, t.%s, t.%s FROM %s JOIN %s t ON %s WHERE t.%s IS NOT NULL",
+		strings.Join(keys, ", t."), hash, ts, wanted, table, strings.Join(join, " AND "), hash)
+	s.remove = fmt.Sprintf("DELETE FROM %s t USING %s WHERE %s", table, wanted, strings.Join(join, " AND "))
+
+	upsert := upsertText(shape, feed, table)
+	s.force = upsert
+	s.merge = fmt.Sprintf("%s WHERE t.%s IS NULL OR t.%s <= excluded.%s", upsert, ts, ts, ts)
+	return s
+}
+
+func upsertText(shape *record.Shape, feed, table string) string {
+	ts, hash, body := copyColumns(feed)
+	keys := shape.KeyColumns()
+	cast := casts()
+	var names, arrays, values, sets []string
+	column := func(name, array, as string) {
+		names = append(names, name)
+		arrays = append(arrays, fmt.Sprintf("$%d::%s[]", len(arrays)+1, array))
+		value := "u." + name
+		if as != array {
+			value += "::" + as
+		}
+		values = append(values, value)
+	}
+	for _, k := range keys {
+		column(k, "text", "text")
+	}
+	for _, c := range shape.Columns {
+		column(c.Name, "text", cast[c.Kind])
+		set := "excluded." + c.Name
+		if feed == "idx" {
+			// The typed columns follow the VOW copy where there is one.
+			set = fmt.Sprintf("CASE WHEN t.vow IS NULL THEN excluded.%s ELSE t.%s END", c.Name, c.Name)
+		}
+		sets = append(sets, c.Name+" = "+set)
+	}
+	column(ts, "text", "timestamptz")
+	column(body, "text", "jsonb")
+	column(hash, "bigint", "bigint")
+	for _, name := range []string{ts, body, hash} {
+		sets = append(sets, name+" = excluded."+name)
+	}
+	return fmt.Sprintf("INSERT INTO %s AS t (%s) SELECT %s FROM unnest(%s) AS u(%s) ON CONFLICT (%s) DO UPDATE SET %s",
+		table, strings.Join(names, ", "), strings.Join(values, ", "), strings.Join(arrays, ", "),
+		strings.Join(names, ", "), strings.Join(keys, ", "), strings.Join(sets, ", "))
+}
+
+// keyArrays are the key columns of records as arguments.
+func (s statements) keyArrays(records []*record.Record) []any {
+	keys := make([]string, len(records))
+	for i, r := range records {
+		keys[i] = r.Key
+	}
+	if s.shape.Parent == "" {
+		return []any{keys}
+	}
+	parents := make([]string, len(records))
+	for i, r := range records {
+		parents[i] = r.Parent
+	}
+	return []any{parents, keys}
+}
+
+// rowArrays are all columns of records as arguments of merge and force.
+func (s statements) rowArrays(records []*record.Record) []any {
+	args := s.keyArrays(records)
+	for c := range s.shape.Columns {
+		column := make([]*string, len(records))
+		for i, r := range records {
+			if r.Values[c].Valid {
+				column[i] = &r.Values[c].Text
+			}
+		}
+		args = append(args, column)
+	}
+	ts, body, hash := make([]string, len(records)), make([]string, len(records)), make([]int64, len(records))
+	for i, r := range records {
+		ts[i], body[i], hash[i] = record.FormatTimestamp(r.Time), string(r.JSON), r.Hash
+	}
+	return append(args, ts, body, hash)
+}

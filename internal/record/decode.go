@@ -1,0 +1,242 @@
+package record
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// ErrTooLarge says that one record is larger than any real one.
+var ErrTooLarge = errors.New("record is too large")
+
+// MaxSize is the most bytes that one record may have without its nulls. Real
+// ones have 12 KB; the limit keeps a broken source from filling the memory.
+const MaxSize = 16 << 20
+
+// maxKey is the longest key, in bytes. Real ones have up to 40; PostgreSQL
+// refuses an index entry of more than 2,700, and a child's entry holds two keys.
+const maxKey = 512
+
+// Read reads the next array element from dec in one scan: the bytes without
+// null fields, and the typed columns on the way. A record that is well-formed
+// JSON but cannot be stored comes back with its Reason set; an error means that
+// the page itself is broken and nothing more can be read from it.
+//
+// dec must have been made with DecodeOptions.
+func (s *Shape) Read(dec *jsontext.Decoder) (Record, error) {
+	if dec.PeekKind() != '{' {
+		raw, err := dec.ReadValue()
+		if err != nil {
+			return Record{}, fmt.Errorf("read element: %w", err)
+		}
+		return Record{JSON: bytes.Clone(raw), Reason: "not a JSON object"}, nil
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return Record{}, fmt.Errorf("read record: %w", err)
+	}
+	r := reader{shape: s, rec: Record{Values: make([]Value, len(s.Columns))}}
+	r.out = append(make([]byte, 0, 1024), '{')
+	for dec.PeekKind() != '}' {
+		if err := r.field(dec); err != nil {
+			return Record{}, err
+		}
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return Record{}, fmt.Errorf("read record: %w", err)
+	}
+	r.out = append(r.out, '}')
+	return r.finish(), nil
+}
+
+// DecodeOptions are the options that Read needs. Duplicate names and bad UTF-8
+// are let through the scanner, because they are one record's fault and must not
+// cost its neighbours; Read finds bad UTF-8 itself.
+func DecodeOptions() []jsontext.Options {
+	return []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+}
+
+type reader struct {
+	shape *Shape
+	rec   Record
+	out   []byte
+}
+
+func (r *reader) field(dec *jsontext.Decoder) error {
+	name, err := dec.ReadValue()
+	if err != nil {
+		return fmt.Errorf("read field name: %w", err)
+	}
+	// The name's bytes live until the next read: it is copied to the output
+	// first and taken back if the value turns out to be null.
+	start := len(r.out)
+	if start > 1 {
+		r.out = append(r.out, ',')
+	}
+	at := len(r.out)
+	r.out = append(r.out, name...)
+	end := len(r.out)
+	if dec.PeekKind() == 'n' {
+		r.out = r.out[:start]
+		return dec.SkipValue()
+	}
+	value, err := dec.ReadValue()
+	if err != nil {
+		return fmt.Errorf("read field %.60s: %w", r.out[at:end], err)
+	}
+	if len(r.out)+len(value) > MaxSize {
+		return fmt.Errorf("read field %.60s: %w (over %d MiB)", r.out[at:end], ErrTooLarge, MaxSize>>20)
+	}
+	r.out = append(r.out, ':')
+	r.out = append(r.out, value...)
+	r.take(r.out[at+1:end-1], value)
+	return nil
+}
+
+// take keeps what the agent itself needs of a field. Names with escapes in them
+// are none of ours.
+func (r *reader) take(name []byte, value jsontext.Value) {
+	s := r.shape
+	switch string(name) {
+	case s.Key:
+		r.rec.Key = text(value)
+	case s.Timestamp:
+		r.rec.Timestamp = text(value)
+	}
+	if s.Parent != "" && string(name) == s.Parent {
+		r.rec.Parent = text(value)
+	}
+	if s.Status != "" && string(name) == s.Status {
+		r.rec.Deleted = text(value) == "Deleted"
+	}
+	i, typed := s.fields[string(name)]
+	if !typed {
+		return
+	}
+	v, ok := s.Columns[i].Convert(value)
+	r.rec.Values[i] = v
+	if !ok {
+		r.rec.Unfit = append(r.rec.Unfit, s.Columns[i].Field)
+	}
+}
+
+// text is the value of a string or number; keys come as either.
+func text(value jsontext.Value) string {
+	t, _, _ := scalar(value)
+	return t
+}
+
+func (r *reader) finish() Record {
+	rec := &r.rec
+	rec.JSON = r.out
+	rec.Hash = contentHash(rec.JSON)
+	rec.Reason = r.reason()
+	return *rec
+}
+
+// reason finds what would make the record unstorable in any destination.
+func (r *reader) reason() string {
+	rec, s := &r.rec, r.shape
+	if why := unstorable(rec.JSON); why != "" {
+		// A key that is itself broken is no key: the hash of the bytes stands in.
+		if !utf8.ValidString(rec.Key) || strings.ContainsRune(rec.Key, 0) {
+			rec.Key = ""
+		}
+		if !utf8.ValidString(rec.Parent) || strings.ContainsRune(rec.Parent, 0) {
+			rec.Parent = ""
+		}
+		return why
+	}
+	if len(rec.Key) > maxKey {
+		rec.Key = ""
+		return fmt.Sprintf("%s is longer than %d bytes", s.Key, maxKey)
+	}
+	if len(rec.Parent) > maxKey {
+		rec.Parent = ""
+		return fmt.Sprintf("%s is longer than %d bytes", s.Parent, maxKey)
+	}
+	if rec.Key == "" {
+		return "no " + s.Key
+	}
+	if rec.Timestamp == "" {
+		return "no " + s.Timestamp
+	}
+	t, err := ParseTimestamp(rec.Timestamp)
+	if err != nil {
+		return fmt.Sprintf("%s is not a timestamp: %.40q", s.Timestamp, rec.Timestamp)
+	}
+	rec.Time = t
+	if s.Parent != "" && rec.Parent == "" {
+		return "no " + s.Parent
+	}
+	return ""
+}
+
+// unstorable finds text that PostgreSQL refuses in jsonb. SQLite would take it,
+// but both destinations shall hold the same rows.
+func unstorable(b []byte) string {
+	if !utf8.Valid(b) {
+		return "text is not valid UTF-8"
+	}
+	for i := bytes.IndexByte(b, '\\'); i >= 0 && i < len(b); {
+		if i+1 >= len(b) {
+			break
+		}
+		if b[i+1] != 'u' {
+			i = next(b, i+2)
+			continue
+		}
+		r := hex4(b[i+2:])
+		switch {
+		case r == 0:
+			return `text holds a NUL character (\u0000)`
+		case r >= 0xDC00 && r < 0xE000:
+			return `text holds half of a surrogate pair`
+		case r >= 0xD800 && r < 0xDC00:
+			low := -1
+			if i+8 <= len(b) && bytes.HasPrefix(b[i+6:], []byte(`\u`)) {
+				low = hex4(b[i+8:])
+			}
+			if low < 0xDC00 || low >= 0xE000 {
+				return `text holds half of a surrogate pair`
+			}
+			i += 6
+		}
+		i = next(b, i+6)
+	}
+	return ""
+}
+
+// next is the place of the first backslash at or behind from, or -1.
+func next(b []byte, from int) int {
+	if from >= len(b) {
+		return -1
+	}
+	if i := bytes.IndexByte(b[from:], '\\'); i >= 0 {
+		return from + i
+	}
+	return -1
+}
+
+func hex4(b []byte) int {
+	if len(b) < 4 {
+		return -1
+	}
+	n := 0
+	for _, c := range b[:4] {
+		switch {
+		case c >= '0' && c <= '9':
+			n = n<<4 | int(c-'0')
+		case c >= 'a' && c <= 'f':
+			n = n<<4 | int(c-'a'+10)
+		case c >= 'A' && c <= 'F':
+			n = n<<4 | int(c-'A'+10)
+		default:
+			return -1
+		}
+	}
+	return n
+}

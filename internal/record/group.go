@@ -1,0 +1,140 @@
+package record
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Cursor is a place between two records of a stream: behind the record with
+// this timestamp and key.
+type Cursor struct {
+	Timestamp string `json:"timestamp"` // the source's own text
+	Key       string `json:"key"`
+}
+
+// Query is one question to the source.
+type Query struct {
+	Shape  *Shape
+	Feed   string // whose token: "idx" or "vow"
+	Filter string // an extra OData filter, "" for none
+
+	After Cursor // the zero cursor: from the beginning
+	// Second walks the one second that begins at After.Timestamp by key alone,
+	// for sources that print less precision than they filter by.
+	Second bool
+	All    bool // for counting: no bound by timestamp at all
+	Top    int
+}
+
+// Batch is the slice of a page that is written in one statement.
+type Batch struct {
+	Page, Number int // both from 1; Number counts inside the page
+	Records      []Record
+	Skipped      int // children left out because their parent is unknown
+	Outcome      Outcome
+}
+
+// Outcome counts what became of the records of a batch or group.
+type Outcome struct {
+	Written, Unchanged, Deleted, Failed int64
+}
+
+// Add adds o2 to o.
+func (o *Outcome) Add(o2 Outcome) {
+	o.Written += o2.Written
+	o.Unchanged += o2.Unchanged
+	o.Deleted += o2.Deleted
+	o.Failed += o2.Failed
+}
+
+// Successful is written, unchanged and deleted together.
+func (o Outcome) Successful() int64 { return o.Written + o.Unchanged + o.Deleted }
+
+// Mark is how far a stream has come, as a destination keeps it.
+type Mark struct {
+	Stream      string
+	Sequence    uint64 // one higher with each commit
+	Position    Cursor // for people who look into the table; State is what counts
+	Fingerprint string
+	State       []byte // the agent's own JSON
+}
+
+// Group is what one destination transaction holds: several batches and the
+// stream's new mark.
+type Group struct {
+	Stream  string
+	Shape   *Shape
+	Feed    string // for shapes with a copy for each feed
+	RunID   string
+	Forced  bool // also overwrite rows that look newer
+	Batches []Batch
+	Orphans []string // parents that were missing, unique and sorted
+
+	Expect   uint64 // the sequence that the destination must still have
+	Sequence uint64 // the one that it will have
+	// Mark is called inside the transaction once the batches' outcomes are
+	// known, and gives the state to store with them. An error rolls back.
+	// It may be called again when the group is replayed.
+	Mark func(*Group) (Mark, error)
+}
+
+// Outcome adds up the batches' outcomes.
+func (g *Group) Outcome() (o Outcome) {
+	for i := range g.Batches {
+		o.Add(g.Batches[i].Outcome)
+	}
+	return o
+}
+
+// Sorted divides a batch for writing: the records to store, those to delete and
+// the rejects. The first two are ordered by primary key and unique, the newest
+// version of a key kept, as one SQL statement needs it; superseded counts the
+// versions that were left out.
+func (b *Batch) Sorted() (store, remove, reject []*Record, superseded int) {
+	good := make([]*Record, 0, len(b.Records))
+	for i := range b.Records {
+		r := &b.Records[i]
+		if _, bad := r.Bad(); bad {
+			reject = append(reject, r)
+			continue
+		}
+		good = append(good, r)
+	}
+	slices.SortStableFunc(good, func(a, b *Record) int {
+		return cmp.Or(cmp.Compare(a.Parent, b.Parent), cmp.Compare(a.Key, b.Key), a.Time.Compare(b.Time))
+	})
+	for i, r := range good {
+		if i+1 < len(good) && good[i+1].Parent == r.Parent && good[i+1].Key == r.Key {
+			superseded++
+			continue
+		}
+		if r.Deleted {
+			remove = append(remove, r)
+		} else {
+			store = append(store, r)
+		}
+	}
+	return store, remove, reject, superseded
+}
+
+// Run is one finished run, as the destination's run table and SyncLog keep it.
+type Run struct {
+	ID         string
+	StartedAt  time.Time
+	FinishedAt time.Time
+	Positions  map[string]time.Time // of the streams that finished
+	Processed  int64
+	Successful int64
+	Failed     int64
+}
+
+// SyncLogColumn is the column of SyncLog that a stream's timestamp goes to.
+func SyncLogColumn(stream string) string { return stream + "_timestamp" }
+
+// Tally counts what a destination holds of a stream.
+type Tally struct {
+	Rows    int64
+	Rejects int64
+	Orphans int64 // parents that children wait for
+}

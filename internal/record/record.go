@@ -1,0 +1,62 @@
+package record
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"time"
+)
+
+// Record is one record of a resource as read from the source.
+type Record struct {
+	Key       string
+	Parent    string    // "" for the parent resource
+	Timestamp string    // exactly the source's text
+	Time      time.Time // of Timestamp, for comparing
+	Deleted   bool      // soft-deleted at the source
+
+	Values []Value // one for each of the shape's columns
+	JSON   []byte  // the record without its null fields
+	Hash   int64   // of JSON: tells a changed record of the same second
+
+	Unfit  []string // fields that did not fit their column and became null there
+	Reason string   // why the record cannot be stored, or ""
+
+	// Refused is set by a destination that rejected the record, and cleared by
+	// it when the group is tried again.
+	Refused string
+}
+
+// Bad reports whether the record is a reject, and why.
+func (r *Record) Bad() (reason string, bad bool) {
+	if r.Reason != "" {
+		return r.Reason, true
+	}
+	return r.Refused, r.Refused != ""
+}
+
+// RejectKey identifies the record among a stream's rejects: its key, or a hash
+// of its bytes where it has none.
+func (r *Record) RejectKey() string {
+	if r.Key != "" {
+		return r.Key
+	}
+	sum := sha256.Sum256(r.JSON)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// Size is about what the record takes in memory, in bytes.
+func (r *Record) Size() int { return len(r.JSON) + 32*len(r.Values) + 256 }
+
+// hashVersion is part of every content hash. Raising it makes each row differ
+// from what is stored, and so be written again: do so when a typed column is
+// added or read in another way.
+const hashVersion = 1
+
+func contentHash(b []byte) int64 {
+	h := sha256.New()
+	h.Write([]byte{hashVersion})
+	h.Write(b)
+	var sum [sha256.Size]byte
+	return int64(binary.BigEndian.Uint64(h.Sum(sum[:0]))) //nolint:gosec // the bits are what counts
+}

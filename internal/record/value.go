@@ -1,0 +1,131 @@
+package record
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Value is a typed column's content in the text form that both destinations
+// read, or null.
+type Value struct {
+	Text  string
+	Valid bool
+}
+
+// Convert reads a JSON value into the column's type. The source writes numbers
+// in Java's way (3.0, 2.0E7) and some of them as strings; both fit. ok is false
+// for a value that does not fit: the column becomes null, and the record's JSON
+// keeps the original.
+func (c Column) Convert(raw jsontext.Value) (v Value, ok bool) {
+	text, isString, ok := scalar(raw)
+	if !ok {
+		return Value{}, false
+	}
+	switch c.Kind {
+	case Text:
+		return Value{text, true}, true
+	case Boolean:
+		return convertBoolean(text)
+	}
+	if isString {
+		text = strings.TrimSpace(text)
+		if text == "" {
+			return Value{}, true // an empty string in a typed field means absent
+		}
+	}
+	switch c.Kind {
+	case Integer:
+		return convertInteger(text)
+	case Number:
+		return convertNumber(text)
+	case Date:
+		return convertDate(text)
+	default:
+		return convertTimestamp(text)
+	}
+}
+
+// scalar gives the text of a JSON string, number or boolean; arrays and objects
+// fit no column, except that a list of one string is that string (RESO has both
+// forms of some fields).
+func scalar(raw jsontext.Value) (text string, isString, ok bool) {
+	switch raw.Kind() {
+	case '"':
+		b, err := jsontext.AppendUnquote(nil, raw)
+		return string(b), true, err == nil
+	case '0':
+		return string(raw), false, true
+	case 't', 'f':
+		return string(raw), false, true
+	default:
+		return "", false, false
+	}
+}
+
+func convertBoolean(text string) (Value, bool) {
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "true", "y", "yes", "1":
+		return Value{"true", true}, true
+	case "false", "n", "no", "0":
+		return Value{"false", true}, true
+	case "":
+		return Value{}, true
+	}
+	return Value{}, false
+}
+
+// convertInteger takes what is a whole number in whatever spelling and fits a
+// 64-bit integer. 1.5 does not fit: rounding would be an invention.
+func convertInteger(text string) (Value, bool) {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return Value{strconv.FormatInt(n, 10), true}, true
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) >= 1<<53 {
+		return Value{}, false
+	}
+	return Value{strconv.FormatInt(int64(f), 10), true}, true
+}
+
+// convertNumber keeps the digits as written, since a decimal that went through
+// a float is another number. What a 64-bit float cannot hold is refused: no
+// price or size is that large, and SQLite could not store it.
+func convertNumber(text string) (Value, bool) {
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) || strings.ContainsAny(text, "xXpP_") {
+		return Value{}, false
+	}
+	return Value{text, true}, true
+}
+
+func convertDate(text string) (Value, bool) {
+	if len(text) > 10 { // a date field with a time in it: the day counts
+		if _, err := ParseTimestamp(text); err != nil {
+			return Value{}, false
+		}
+		text = text[:10]
+	}
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil || t.Year() < 1 {
+		return Value{}, false
+	}
+	return Value{t.Format(time.DateOnly), true}, true
+}
+
+func convertTimestamp(text string) (Value, bool) {
+	t, err := ParseTimestamp(text)
+	if err != nil || t.Year() < 1 || t.Year() > 9999 {
+		return Value{}, false
+	}
+	return Value{FormatTimestamp(t), true}, true
+}
+
+// FormatTimestamp is the text form of a timestamp column: UTC, microseconds,
+// which is what PostgreSQL keeps, and all digits, so that it sorts as text.
+func FormatTimestamp(t time.Time) string {
+	return t.UTC().Truncate(time.Microsecond).Format("2006-01-02T15:04:05.000000Z")
+}

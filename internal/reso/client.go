@@ -1,0 +1,230 @@
+package reso
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+)
+
+// Options are the settings of a source.
+type Options struct {
+	URL            string            // service root
+	Tokens         map[string]string // bearer token of each feed
+	CAFile         string            // extra root certificate, PEM; "" for none
+	StallTimeout   time.Duration     // longest silence of the source in an answer
+	AllowPlaintext bool              // http:// also to hosts that are not this one
+	UserAgent      string
+}
+
+// Client is a source. It may be used concurrently.
+type Client struct {
+	root   *url.URL
+	tokens map[string]string
+	http   *http.Client
+	stall  time.Duration
+	agent  string
+}
+
+// New checks the settings and makes a client; nothing is connected yet.
+func New(o Options) (*Client, error) {
+	root, err := parseRoot(o.URL, o.AllowPlaintext)
+	if err != nil {
+		return nil, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSHandshakeTimeout = 30 * time.Second
+	transport.MaxResponseHeaderBytes = 1 << 20
+	transport.MaxIdleConnsPerHost = 16
+	if o.CAFile != "" {
+		pool, err := roots(o.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	return &Client{
+		root: root, tokens: o.Tokens, stall: o.StallTimeout, agent: o.UserAgent,
+		http: &http.Client{
+			Transport:     transport,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+// Close closes idle connections.
+func (c *Client) Close() error {
+	c.http.CloseIdleConnections()
+	return nil
+}
+
+func parseRoot(text string, plaintext bool) (*url.URL, error) {
+	root, err := url.Parse(strings.TrimRight(text, "/"))
+	if err != nil || root.Host == "" || (root.Scheme != "http" && root.Scheme != "https") {
+		return nil, fmt.Errorf("open source: --source-url must be an address such as https://query.ampre.ca/odata, not %.80q", text)
+	}
+	if root.User != nil || root.RawQuery != "" || root.Fragment != "" {
+		return nil, errors.New("open source: --source-url must not hold a user, a query or a fragment; tokens have flags of their own")
+	}
+	if root.Scheme == "http" && !plaintext && !loopback(root.Hostname()) {
+		return nil, fmt.Errorf("open source: http://%s would send the token unencrypted; use https, or --allow-plaintext if you must", root.Host)
+	}
+	return root, nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+func roots(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, fmt.Errorf("read --ca-file: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("read --ca-file: %s holds no PEM certificate", file)
+	}
+	return pool, nil
+}
+
+// get asks for a resource and gives the body of a good answer.
+func (c *Client) get(ctx context.Context, feed, resource, query string) (*body, error) {
+	// The whole answer hangs on a context that the stall clock can cancel.
+	ctx, cancel := context.WithCancelCause(ctx)
+	address := *c.root
+	address.Path += "/" + resource
+	address.RawQuery = query
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
+	if err != nil {
+		cancel(nil)
+		return nil, fmt.Errorf("ask for %s: %w", resource, err)
+	}
+	request.Header.Set("Accept", "application/json")
+	request.Header.Set("User-Agent", c.agent)
+	request.Header.Set("Authorization", "Bearer "+c.tokens[feed])
+
+	clock := newStallClock(c.stall, cancel)
+	clock.start()
+	response, err := c.http.Do(request)
+	clock.stop()
+	if err != nil {
+		err = c.connectError(ctx, resource, err)
+		cancel(nil)
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK {
+		err := statusError(resource, response, clock)
+		_ = response.Body.Close()
+		cancel(nil)
+		return nil, err
+	}
+	return &body{in: response.Body, clock: clock, cancel: cancel, ctx: ctx}, nil
+}
+
+// connectError drops the URL that net/http puts before the cause: it is long,
+// and the filter in it says nothing about a connection.
+func (c *Client) connectError(ctx context.Context, resource string, err error) error {
+	if cause := context.Cause(ctx); errors.Is(cause, errStalled) {
+		err = cause
+	} else if ctx.Err() != nil {
+		return fmt.Errorf("ask for %s: %w", resource, ctx.Err())
+	}
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	var certificate *tls.CertificateVerificationError
+	return &Error{
+		Resource: resource, Message: fmt.Sprintf("connection to %s: %v", c.root.Host, err), Cause: err,
+		permanent: errors.As(err, &certificate),
+	}
+}
+
+// body is an answer's body, with limits on silence and on size.
+type body struct {
+	in     io.ReadCloser
+	clock  *stallClock
+	cancel context.CancelCauseFunc
+	ctx    context.Context
+
+	total, record int64 // bytes read in all, and since the last record began
+}
+
+// Limits on decoded bytes: what a compressed answer inflates to counts.
+const (
+	maxRecordBytes = 24 << 20
+	maxPageBytes   = 2 << 30
+)
+
+func (b *body) Read(p []byte) (int, error) {
+	b.clock.start()
+	n, err := b.in.Read(p)
+	b.clock.stop()
+	if err != nil && !errors.Is(err, io.EOF) {
+		if cause := context.Cause(b.ctx); errors.Is(cause, errStalled) {
+			err = cause
+		}
+		return n, err
+	}
+	b.total += int64(n)
+	b.record += int64(n)
+	if b.record > maxRecordBytes {
+		return 0, fmt.Errorf("one record has more than %d MiB: %w", maxRecordBytes>>20, errTooLarge)
+	}
+	if b.total > maxPageBytes {
+		return 0, fmt.Errorf("a page has more than %d MiB: %w", maxPageBytes>>20, errTooLarge)
+	}
+	return n, err
+}
+
+func (b *body) Close() error {
+	err := b.in.Close()
+	b.cancel(nil)
+	return err
+}
+
+var (
+	errStalled  = errors.New("the source has gone silent")
+	errTooLarge = errors.New("the answer is too large")
+)
+
+// stallClock cancels a request when the source stays silent for too long. It
+// runs only while the agent waits for the source, so neither a slow big page
+// nor a slow destination trips it.
+type stallClock struct {
+	limit  time.Duration
+	cancel context.CancelCauseFunc
+	timer  *time.Timer
+}
+
+func newStallClock(limit time.Duration, cancel context.CancelCauseFunc) *stallClock {
+	return &stallClock{limit: limit, cancel: cancel}
+}
+
+func (s *stallClock) start() {
+	if s.limit <= 0 {
+		return
+	}
+	s.timer = time.AfterFunc(s.limit, func() {
+		s.cancel(fmt.Errorf("no data for %s (--stall-timeout): %w", s.limit, errStalled))
+	})
+}
+
+func (s *stallClock) stop() {
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+}

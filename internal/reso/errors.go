@@ -1,0 +1,153 @@
+package reso
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// Error is a fault of the source.
+type Error struct {
+	Resource string
+	Status   int    // HTTP status; 0: the connection or the body broke
+	Code     string // of the OData error body, if there was one
+	Message  string
+	Cause    error
+
+	wait      time.Duration
+	hasWait   bool
+	permanent bool // although there is no status
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "read %s", e.Resource)
+	if e.Status != 0 {
+		fmt.Fprintf(&b, ": HTTP %d %s", e.Status, http.StatusText(e.Status))
+	}
+	if e.Code != "" {
+		fmt.Fprintf(&b, ", code %s", e.Code)
+	}
+	if e.Message != "" {
+		fmt.Fprintf(&b, ": %s", e.Message)
+	}
+	if hint := e.hint(); hint != "" {
+		fmt.Fprintf(&b, "; %s", hint)
+	}
+	return b.String()
+}
+
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Temporary reports whether trying the same again can help. A 4xx other than
+// 408 and 429 stays wrong however often it is asked; so does 501.
+func (e *Error) Temporary() bool {
+	switch {
+	case e.permanent:
+		return false
+	case e.Status == 0, e.Status == http.StatusRequestTimeout, e.Status == http.StatusTooManyRequests:
+		return true
+	}
+	return e.Status >= 500 && e.Status != http.StatusNotImplemented
+}
+
+// Throttled reports whether the source asks for less.
+func (e *Error) Throttled() bool { return e.Status == http.StatusTooManyRequests }
+
+// RetryAfter is how long the source itself asks to wait.
+func (e *Error) RetryAfter() (time.Duration, bool) { return e.wait, e.hasWait }
+
+// Refused reports whether the source understood the question and will not
+// answer it, as some do with a count. A token that is refused is another thing.
+func (e *Error) Refused() bool {
+	switch e.Status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return false
+	}
+	return e.Status >= 400 && !e.Temporary()
+}
+
+func (e *Error) hint() string {
+	switch e.Status {
+	case http.StatusUnauthorized:
+		return "check the feed's token"
+	case http.StatusForbidden:
+		return "the token or this host may not read this; ask the provider"
+	case http.StatusNotFound:
+		return "check --source-url"
+	}
+	return ""
+}
+
+// maxWait caps what a source may ask for: longer than this is an outage.
+const maxWait = 15 * time.Minute
+
+// retryAfter reads the headers that name a pause: the vendor's own first.
+func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
+	for _, name := range []string{"X-Rate-Limit-Retry-After-Seconds", "Retry-After"} {
+		text := strings.TrimSpace(h.Get(name))
+		if text == "" {
+			continue
+		}
+		if s, err := strconv.ParseFloat(text, 64); err == nil && s >= 0 {
+			return min(maxWait, time.Duration(min(s, maxWait.Seconds())*float64(time.Second))), true
+		}
+		if at, err := http.ParseTime(text); err == nil {
+			return min(maxWait, max(0, at.Sub(now))), true
+		}
+	}
+	return 0, false
+}
+
+// statusError reads what an answer other than 200 says.
+func statusError(resource string, r *http.Response, clock *stallClock) *Error {
+	e := &Error{Resource: resource, Status: r.StatusCode}
+	e.wait, e.hasWait = retryAfter(r.Header, time.Now())
+	if r.StatusCode >= 300 && r.StatusCode < 400 {
+		e.Message = fmt.Sprintf("the source redirects to %.200q, which is not followed because the token would go there", r.Header.Get("Location"))
+		return e
+	}
+	clock.start()
+	text, _ := io.ReadAll(io.LimitReader(r.Body, 64<<10)) // what came is better than nothing
+	clock.stop()
+	e.Code, e.Message = errorBody(text)
+	return e
+}
+
+// errorBody reads an OData error, or shows the beginning of anything else.
+func errorBody(text []byte) (code, message string) {
+	var doc struct {
+		Error struct {
+			Code    string `json:"code"`
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	if err := json.Unmarshal(text, &doc); err == nil && doc.Error.Code+doc.Error.Message != "" {
+		return clip(doc.Error.Code, 40), clip(doc.Error.Message, 300)
+	}
+	return "", clip(string(text), 120)
+}
+
+// clip makes a foreign text fit one line of a log.
+func clip(s string, n int) string {
+	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "?")), " ")
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "..."
+}
+
+// broken is an answer with status 200 that is not what was asked for.
+func broken(resource string, cause error) error {
+	var e *Error
+	if errors.As(cause, &e) {
+		return cause
+	}
+	return &Error{Resource: resource, Message: clip(cause.Error(), 300), Cause: cause}
+}

@@ -1,0 +1,119 @@
+package reso
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"resoagent/internal/record"
+)
+
+// start is where a walk from the beginning starts, as the vendor documents it.
+func start() record.Cursor { return record.Cursor{Timestamp: "1970-01-01T00:00:00Z", Key: "0"} }
+
+// pageQuery is the query string of a page.
+func pageQuery(q record.Query) (string, error) {
+	filter, err := filter(q)
+	if err != nil {
+		return "", err
+	}
+	order := q.Shape.Timestamp + "," + q.Shape.Key
+	if q.Second {
+		order = q.Shape.Key
+	}
+	return encode("$filter", filter, "$orderby", order, "$top", strconv.Itoa(q.Top)), nil
+}
+
+// countQuery is the query string that counts what a walk still has before it.
+func countQuery(q record.Query) (string, error) {
+	filter, err := filter(q)
+	if err != nil {
+		return "", err
+	}
+	if filter == "" {
+		return encode("$count", "true", "$top", "0"), nil
+	}
+	return encode("$filter", filter, "$count", "true", "$top", "0"), nil
+}
+
+// filter is the $filter of a query. Each part stands in parentheses, so that an
+// "or" inside one does not reach into another.
+func filter(q record.Query) (string, error) {
+	var parts []string
+	if q.Filter != "" {
+		parts = append(parts, "("+q.Filter+")")
+	}
+	if !q.All {
+		keyset, err := keyset(q)
+		if err != nil {
+			return "", err
+		}
+		parts = append(parts, "("+keyset+")")
+	}
+	return strings.Join(parts, " and "), nil
+}
+
+// keyset bounds a query to what lies behind the cursor. The timestamp is the
+// source's own text, never printed again: a source may filter by more digits
+// than it likes to see, or refuse fractions.
+func keyset(q record.Query) (string, error) {
+	ts, key, after := q.Shape.Timestamp, q.Shape.Key, q.After
+	if q.Second {
+		return second(q)
+	}
+	if after == (record.Cursor{}) {
+		after = start()
+	}
+	if err := literal(after.Timestamp); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s gt %s or (%s eq %s and %s gt %s)",
+		ts, after.Timestamp, ts, after.Timestamp, key, quote(after.Key)), nil
+}
+
+// second walks one second by key alone.
+func second(q record.Query) (string, error) {
+	at, err := record.ParseTimestamp(q.After.Timestamp)
+	if err != nil {
+		return "", fmt.Errorf("build filter: %w", err)
+	}
+	if err := literal(q.After.Timestamp); err != nil {
+		return "", err
+	}
+	ts := q.Shape.Timestamp
+	text := fmt.Sprintf("%s ge %s and %s lt %s", ts, q.After.Timestamp, ts, record.NextSecond(at))
+	if q.After.Key != "" {
+		text += fmt.Sprintf(" and %s gt %s", q.Shape.Key, quote(q.After.Key))
+	}
+	return text, nil
+}
+
+// literal refuses a timestamp that could not stand in a filter unquoted: it
+// came from the source and must not be able to change the question.
+func literal(timestamp string) error {
+	for _, c := range timestamp {
+		if (c < '0' || c > '9') && !strings.ContainsRune("TtZz:.+-", c) {
+			return fmt.Errorf("build filter: timestamp %.40q: %w", timestamp, record.ErrTimestamp)
+		}
+	}
+	return nil
+}
+
+func quote(key string) string { return "'" + strings.ReplaceAll(key, "'", "''") + "'" }
+
+// encode makes a query string of names and values. A space is %20: url.Values
+// writes a plus, which the source refuses; and the dollar signs stay as they
+// are, since not every server decodes names.
+func encode(pairs ...string) string {
+	var b strings.Builder
+	for i := 0; i < len(pairs); i += 2 {
+		if i > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(pairs[i])
+		b.WriteByte('=')
+		b.WriteString(strings.ReplaceAll(url.QueryEscape(pairs[i+1]), "+", "%20"))
+	}
+	return b.String()
+}

@@ -1,0 +1,249 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"resoagent/internal/record"
+)
+
+// maxBody is how much of a reject's bytes is kept.
+const maxBody = 1 << 20
+
+// Commit stores a group in one transaction; see the PostgreSQL destination for
+// the contract. A record that SQLite refuses becomes a reject at once: a failed
+// statement does not doom SQLite's transaction.
+func (d *Destination) Commit(ctx context.Context, g *record.Group) error {
+	err := d.transaction(ctx, func(tx *sql.Tx) error {
+		applied, err := d.checkMark(ctx, tx, g)
+		if err != nil || applied {
+			return err
+		}
+		w, err := newWriter(ctx, tx, g)
+		if err != nil {
+			return err
+		}
+		defer w.close()
+		for i := range g.Batches {
+			if err := w.batch(ctx, &g.Batches[i]); err != nil {
+				return fmt.Errorf("page %d, batch %d: %w", g.Batches[i].Page, g.Batches[i].Number, err)
+			}
+		}
+		if err := w.aside(ctx); err != nil {
+			return err
+		}
+		mark, err := g.Mark(g)
+		if err != nil {
+			return err
+		}
+		return putMark(ctx, tx, mark)
+	})
+	return wrap("write "+g.Stream, err)
+}
+
+type writer struct {
+	tx                   *sql.Tx
+	g                    *record.Group
+	find, upsert, remove *sql.Stmt
+	unreject             *sql.Stmt // nil where the stream has no rejects
+}
+
+func newWriter(ctx context.Context, tx *sql.Tx, g *record.Group) (*writer, error) {
+	w := &writer{tx: tx, g: g}
+	find, upsert, remove := statements(g.Shape, g.Feed)
+	var some bool
+	err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM agent_reject WHERE stream = ?)`, g.Stream).Scan(&some)
+	if err != nil {
+		return nil, err
+	}
+	prepare := func(text string) (s *sql.Stmt) {
+		if err == nil {
+			s, err = tx.PrepareContext(ctx, text)
+		}
+		return s
+	}
+	w.find, w.upsert, w.remove = prepare(find), prepare(upsert), prepare(remove)
+	if some {
+		w.unreject = prepare(`DELETE FROM agent_reject WHERE stream = ? AND record_key = ?`)
+	}
+	if err != nil {
+		w.close()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *writer) close() {
+	for _, s := range []*sql.Stmt{w.find, w.upsert, w.remove, w.unreject} {
+		if s != nil {
+			_ = s.Close() // belongs to a transaction that ends now
+		}
+	}
+}
+
+func (w *writer) batch(ctx context.Context, b *record.Batch) error {
+	for i := range b.Records {
+		b.Records[i].Refused = ""
+	}
+	store, remove, reject, superseded := b.Sorted()
+	b.Outcome = record.Outcome{Failed: int64(len(reject)), Unchanged: int64(superseded)}
+	for _, r := range store {
+		err := w.store(ctx, r, &b.Outcome)
+		if rowFault(err) {
+			r.Refused = wrap("store record", err).Error()
+			b.Outcome.Failed++
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("key %s: %w", r.Key, err)
+		}
+	}
+	for _, r := range remove {
+		if _, err := w.remove.ExecContext(ctx, keys(w.g.Shape, r)...); err != nil {
+			return fmt.Errorf("key %s: %w", r.Key, err)
+		}
+		b.Outcome.Deleted++
+	}
+	return nil
+}
+
+// store writes the record if it is not older than what is there and differs.
+func (w *writer) store(ctx context.Context, r *record.Record, o *record.Outcome) error {
+	var hash int64
+	var text string
+	err := w.find.QueryRowContext(ctx, keys(w.g.Shape, r)...).Scan(&hash, &text)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if err == nil {
+		old, err := record.ParseTimestamp(text)
+		if err != nil {
+			return err
+		}
+		older := r.Time.Truncate(time.Microsecond).Before(old)
+		if hash == r.Hash || (older && !w.g.Forced) {
+			o.Unchanged++
+			return nil
+		}
+	}
+	if _, err := w.upsert.ExecContext(ctx, row(w.g.Shape, r)...); err != nil {
+		return err
+	}
+	o.Written++
+	return nil
+}
+
+// aside stores what did not become rows: rejects and the parents of orphans.
+func (w *writer) aside(ctx context.Context) error {
+	for _, p := range w.g.Orphans {
+		_, err := w.tx.ExecContext(ctx, `INSERT INTO agent_orphan (stream, parent_key, first_seen_at) VALUES (?, ?, ?)
+			ON CONFLICT DO NOTHING`, w.g.Stream, p, now())
+		if err != nil {
+			return err
+		}
+	}
+	for i := range w.g.Batches {
+		for j := range w.g.Batches[i].Records {
+			r := &w.g.Batches[i].Records[j]
+			if err := w.settle(ctx, r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// settle records a reject, or clears an older one of a record that went in.
+func (w *writer) settle(ctx context.Context, r *record.Record) error {
+	reason, bad := r.Bad()
+	if !bad {
+		if w.unreject == nil {
+			return nil
+		}
+		_, err := w.unreject.ExecContext(ctx, w.g.Stream, r.Key)
+		return err
+	}
+	_, err := w.tx.ExecContext(ctx, `INSERT INTO agent_reject
+		(stream, record_key, parent_key, reason, body, body_bytes, run_id, first_seen_at, last_seen_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (stream, record_key) DO UPDATE SET
+		parent_key = excluded.parent_key, reason = excluded.reason, body = excluded.body,
+		body_bytes = excluded.body_bytes, run_id = excluded.run_id, last_seen_at = excluded.last_seen_at`,
+		w.g.Stream, r.RejectKey(), r.Parent, reason, r.JSON[:min(len(r.JSON), maxBody)], len(r.JSON), w.g.RunID, now(), now())
+	return err
+}
+
+// statements are the SQL texts for one shape and feed.
+func statements(shape *record.Shape, feed string) (find, upsert, remove string) {
+	ts, hash, body := copyColumns(feed)
+	match := strings.Join(shape.KeyColumns(), " = ? AND ") + " = ?"
+	find = fmt.Sprintf("SELECT %s, %s FROM %s WHERE %s AND %s IS NOT NULL", hash, ts, shape.Table, match, hash)
+	remove = fmt.Sprintf("DELETE FROM %s WHERE %s", shape.Table, match)
+
+	names := shape.KeyColumns()
+	var sets []string
+	for _, c := range shape.Columns {
+		names = append(names, c.Name)
+		set := "excluded." + c.Name
+		if feed == "idx" {
+			// The typed columns follow the VOW copy where there is one.
+			set = fmt.Sprintf("CASE WHEN vow IS NULL THEN excluded.%s ELSE %s END", c.Name, c.Name)
+		}
+		sets = append(sets, c.Name+" = "+set)
+	}
+	for _, name := range []string{ts, body, hash} {
+		names = append(names, name)
+		sets = append(sets, name+" = excluded."+name)
+	}
+	places := strings.TrimSuffix(strings.Repeat("?, ", len(names)), ", ")
+	upsert = fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (%s) DO UPDATE SET %s", shape.Table,
+		strings.Join(names, ", "), places, strings.Join(shape.KeyColumns(), ", "), strings.Join(sets, ", "))
+	return find, upsert, remove
+}
+
+// copyColumns are the columns of one JSON copy: timestamp, hash, JSON.
+func copyColumns(feed string) (timestamp, hash, body string) {
+	if feed == "" {
+		return "record_timestamp", "record_hash", "record"
+	}
+	return feed + "_timestamp", feed + "_hash", feed
+}
+
+func keys(shape *record.Shape, r *record.Record) []any {
+	if shape.Parent == "" {
+		return []any{r.Key}
+	}
+	return []any{r.Parent, r.Key}
+}
+
+func row(shape *record.Shape, r *record.Record) []any {
+	args := keys(shape, r)
+	for i, c := range shape.Columns {
+		args = append(args, bind(c.Kind, r.Values[i]))
+	}
+	return append(args, record.FormatTimestamp(r.Time), string(r.JSON), r.Hash)
+}
+
+// bind turns a value's text form into SQLite's type.
+func bind(kind record.Kind, v record.Value) any {
+	if !v.Valid {
+		return nil
+	}
+	switch kind {
+	case record.Integer:
+		if n, err := strconv.ParseInt(v.Text, 10, 64); err == nil {
+			return n
+		}
+	case record.Number:
+		if f, err := strconv.ParseFloat(v.Text, 64); err == nil {
+			return f
+		}
+	case record.Boolean:
+		return v.Text == "true"
+	}
+	return v.Text
+}

@@ -1,0 +1,112 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"resoagent/migrations"
+)
+
+// Destination is a SQLite destination. Its methods may be called concurrently;
+// they take turns on one connection.
+type Destination struct {
+	db          *sql.DB
+	owner       string
+	incarnation int64
+}
+
+// Open opens or creates the database file with mode 0600.
+func Open(ctx context.Context, path string) (*Destination, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, fmt.Errorf("open destination: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("open destination: %w", err)
+	}
+	// synchronous=FULL: in WAL mode NORMAL may lose the last commits in a power
+	// failure, and the state file would then be ahead of the rows.
+	query := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)"}, "_txlock": {"immediate"}}
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+query.Encode())
+	if err != nil {
+		return nil, fmt.Errorf("open destination: %w", err)
+	}
+	db.SetMaxOpenConns(1)
+	if err := db.PingContext(ctx); err != nil {
+		return nil, errors.Join(wrap("open destination "+path, err), db.Close())
+	}
+	return &Destination{db: db}, nil
+}
+
+// Migrate creates or upgrades the tables.
+func (d *Destination) Migrate(ctx context.Context) (migrations.Result, error) {
+	// goose holds one connection and asks for a second.
+	d.db.SetMaxOpenConns(2)
+	defer d.db.SetMaxOpenConns(1)
+	result, err := migrations.Up(ctx, d.db, migrations.SQLite, "")
+	return result, wrap("migrate", err)
+}
+
+// Close closes the file.
+func (d *Destination) Close() error {
+	if err := d.db.Close(); err != nil {
+		return fmt.Errorf("close destination: %w", err)
+	}
+	return nil
+}
+
+// Error is a SQLite error that may pass.
+type Error struct {
+	Op    string
+	Code  int // SQLite's primary result code
+	Cause error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s: SQLite: %v", e.Op, e.Cause) }
+
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Temporary reports whether trying the same again can help: another process
+// has the file locked, or the disk is full.
+func (e *Error) Temporary() bool {
+	return e.Code == sqlite3.SQLITE_BUSY || e.Code == sqlite3.SQLITE_LOCKED || e.Code == sqlite3.SQLITE_FULL
+}
+
+// RetryAfter leaves the pause to the caller.
+func (e *Error) RetryAfter() (time.Duration, bool) { return 0, false }
+
+func code(err error) int {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code() & 0xff
+	}
+	return 0
+}
+
+// rowFault reports whether the error is about the data of the row.
+func rowFault(err error) bool {
+	switch code(err) {
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_RANGE:
+		return true
+	}
+	return false
+}
+
+func wrap(op string, err error) error {
+	var already *Error
+	if err == nil || errors.As(err, &already) {
+		return err
+	}
+	if c := code(err); c != 0 {
+		return &Error{Op: op, Code: c, Cause: err}
+	}
+	return fmt.Errorf("%s: %w", op, err)
+}

@@ -1,0 +1,113 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"resoagent/internal/record"
+)
+
+// Keys calls yield with every parent key, in key order.
+func (d *Destination) Keys(ctx context.Context, yield func(string) error) error {
+	shape := record.Property()
+	rows, err := d.db.QueryContext(ctx, `SELECT `+shape.KeyColumn+` FROM `+shape.Table+` ORDER BY 1`)
+	if err != nil {
+		return wrap("read parent keys", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key string
+		if err := rows.Scan(&key); err != nil {
+			return wrap("read parent keys", err)
+		}
+		if err := yield(key); err != nil {
+			return err
+		}
+	}
+	return wrap("read parent keys", rows.Err())
+}
+
+// Tally counts what the destination holds of a stream.
+func (d *Destination) Tally(ctx context.Context, stream string, shape *record.Shape, feed string) (t record.Tally, err error) {
+	_, hash, _ := copyColumns(feed)
+	err = d.db.QueryRowContext(ctx, `SELECT
+		(SELECT count(*) FROM `+shape.Table+` WHERE `+hash+` IS NOT NULL),
+		(SELECT count(*) FROM agent_reject WHERE stream = ?),
+		(SELECT count(*) FROM agent_orphan WHERE stream = ?)`, stream, stream).Scan(&t.Rows, &t.Rejects, &t.Orphans)
+	return t, wrap("count "+stream, err)
+}
+
+// HasRows reports whether the stream's table has any row of its feed.
+func (d *Destination) HasRows(ctx context.Context, shape *record.Shape, feed string) (some bool, err error) {
+	_, hash, _ := copyColumns(feed)
+	err = d.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM `+shape.Table+` WHERE `+hash+` IS NOT NULL)`).Scan(&some)
+	return some, wrap("look at "+shape.Table, err)
+}
+
+// Mirror writes a finished run to SyncLog, once.
+func (d *Destination) Mirror(ctx context.Context, r record.Run) error {
+	positions, err := json.Marshal(r.Positions)
+	if err != nil {
+		return fmt.Errorf("encode run: %w", err)
+	}
+	err = d.transaction(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, `INSERT INTO agent_run
+			(run_id, state_id, started_at, finished_at, processed, successful, failed, positions)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id) DO NOTHING`, r.ID, d.owner, r.StartedAt.UTC().Format(instant),
+			r.FinishedAt.UTC().Format(instant), r.Processed, r.Successful, r.Failed, string(positions))
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		columns := []string{"timestamp", "total_processed", "total_successful", "total_failed"}
+		args := []any{r.FinishedAt.UTC().Format(instant), clamp(r.Processed), clamp(r.Successful), clamp(r.Failed)}
+		for stream, at := range r.Positions {
+			columns = append(columns, record.SyncLogColumn(stream))
+			args = append(args, at.UTC().Format(instant))
+		}
+		places := strings.TrimSuffix(strings.Repeat("?, ", len(args)), ", ")
+		_, err = tx.ExecContext(ctx, `INSERT INTO SyncLog (`+strings.Join(columns, ", ")+`) VALUES (`+places+`)`, args...)
+		if err != nil {
+			return err
+		}
+		// The passes are accounted for now: also in the copy of the state that a
+		// lost state file would be rebuilt from.
+		_, err = tx.ExecContext(ctx, `UPDATE agent_position SET state = json_remove(state, '$.unlogged') WHERE state IS NOT NULL`)
+		return err
+	})
+	return wrap("write SyncLog", err)
+}
+
+// clamp keeps a count within the 32-bit columns that SyncLog has in PostgreSQL.
+func clamp(n int64) int64 { return min(n, math.MaxInt32) }
+
+// Newest reads the newest timestamp of each stream from SyncLog.
+func (d *Destination) Newest(ctx context.Context, streams []string) (map[string]time.Time, error) {
+	out := make(map[string]time.Time)
+	for _, stream := range streams {
+		column := record.SyncLogColumn(stream)
+		var text string
+		err := d.db.QueryRowContext(ctx, `SELECT `+column+` FROM SyncLog WHERE `+column+` IS NOT NULL
+			ORDER BY timestamp DESC, id DESC LIMIT 1`).Scan(&text)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return nil, wrap("read SyncLog", err)
+		}
+		at, err := record.ParseTimestamp(text)
+		if err != nil {
+			continue // an older program's own notation: as if it were not there
+		}
+		out[stream] = at
+	}
+	return out, nil
+}

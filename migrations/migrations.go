@@ -1,0 +1,232 @@
+// Package migrations creates and upgrades the agent's tables in PostgreSQL and
+// SQLite. Migrations go forward only: a database that a newer agent has
+// upgraded is refused, and so are tables of the same names that the agent did
+// not make.
+package migrations
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
+)
+
+//go:embed postgres/*.sql sqlite/*.sql
+var files embed.FS
+
+// Errors that a caller decides on.
+var (
+	// ErrNewer: a newer agent has upgraded the database.
+	ErrNewer = errors.New("the database was upgraded by a newer agent")
+	// ErrForeign: tables of the agent's names exist that it did not make.
+	ErrForeign = errors.New("tables of these names exist that the agent did not make")
+)
+
+// Dialect is the kind of database.
+type Dialect string
+
+// The dialects.
+const (
+	Postgres Dialect = "postgres"
+	SQLite   Dialect = "sqlite"
+)
+
+// versionTable holds the versions that have been applied; that it exists is how
+// the agent knows its own tables.
+const versionTable = "agent_schema_version"
+
+// recordTables are the names that an older program may have used for its own
+// tables.
+func recordTables() []string { return []string{"property", "media", "propertyrooms", "openhouse"} }
+
+// Result says what Up did.
+type Result struct {
+	From, To int64 // schema versions; From is 0 for a new database
+	SyncLog  string
+	Created  bool // the SyncLog table was created
+}
+
+// Up brings the tables in schema (SQLite: "") to this agent's version and
+// creates SyncLog if there is none. Several agents may call it at once: the
+// first migrates, the others wait. Each version is one transaction, so a crash
+// leaves the last complete one.
+func Up(ctx context.Context, db *sql.DB, d Dialect, schema string) (Result, error) {
+	if d == Postgres {
+		if err := createSchema(ctx, db, schema); err != nil {
+			return Result{}, err
+		}
+	}
+	p, err := provider(ctx, db, d, schema)
+	if err != nil {
+		return Result{}, err
+	}
+	from, to, err := versions(ctx, p)
+	if err != nil {
+		return Result{}, err
+	}
+	if from < to {
+		if _, err := p.Up(ctx); err != nil {
+			return Result{}, fmt.Errorf("migrate from version %d to %d: %w", from, to, err)
+		}
+	}
+	name, created, err := ensureSyncLog(ctx, db, d, schema)
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{From: from, To: to, SyncLog: name, Created: created}, nil
+}
+
+func versions(ctx context.Context, p *goose.Provider) (current, target int64, err error) {
+	current, target, err = p.GetVersions(ctx)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read schema version: %w", err)
+	}
+	if current > target {
+		return current, target, fmt.Errorf("open database: it has schema version %d, this agent knows %d: %w; upgrade the agent",
+			current, target, ErrNewer)
+	}
+	return current, target, nil
+}
+
+func provider(ctx context.Context, db *sql.DB, d Dialect, schema string) (*goose.Provider, error) {
+	if err := refuseForeign(ctx, db, d, schema); err != nil {
+		return nil, err
+	}
+	table := versionTable
+	if d == Postgres {
+		table = schema + "." + table
+	}
+	dialect := database.DialectPostgres
+	if d == SQLite {
+		dialect = database.DialectSQLite3
+	}
+	store, err := database.NewStore(dialect, table)
+	if err != nil {
+		return nil, fmt.Errorf("set up migrations: %w", err)
+	}
+	steps, err := steps(d, schema)
+	if err != nil {
+		return nil, err
+	}
+	options := []goose.ProviderOption{
+		goose.WithStore(store), goose.WithGoMigrations(steps...), goose.WithDisableGlobalRegistry(true),
+	}
+	if d == Postgres {
+		options = append(options, goose.WithLocker(&transactionLock{schema: schema}))
+	}
+	p, err := goose.NewProvider(database.DialectCustom, db, nil, options...)
+	if err != nil {
+		return nil, fmt.Errorf("set up migrations: %w", err)
+	}
+	return p, nil
+}
+
+// steps makes a migration of each numbered file. They are Go migrations around
+// the files because the schema is a setting: search_path is set for the
+// transaction alone, which also works behind a pooler.
+func steps(d Dialect, schema string) ([]*goose.Migration, error) {
+	names, err := fs.Glob(files, string(d)+"/[0-9]*_*.sql")
+	if err != nil {
+		return nil, fmt.Errorf("list migrations: %w", err)
+	}
+	var out []*goose.Migration
+	for _, name := range names {
+		number, _, _ := strings.Cut(path.Base(name), "_")
+		version, err := strconv.ParseInt(number, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("list migrations: %w", err)
+		}
+		body, err := files.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("read migration: %w", err)
+		}
+		out = append(out, goose.NewGoMigration(version, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+			return execute(ctx, tx, d, schema, string(body))
+		}}, nil))
+	}
+	return out, nil
+}
+
+func execute(ctx context.Context, tx *sql.Tx, d Dialect, schema, body string) error {
+	if d == Postgres {
+		if _, err := tx.ExecContext(ctx, "SET LOCAL search_path TO "+schema); err != nil {
+			return fmt.Errorf("set search_path: %w", err)
+		}
+	}
+	_, err := tx.ExecContext(ctx, body)
+	return err
+}
+
+func createSchema(ctx context.Context, db *sql.DB, schema string) error {
+	var exists bool
+	err := db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)`, schema).Scan(&exists)
+	if err != nil {
+		return fmt.Errorf("look for schema %s: %w", schema, err)
+	}
+	if exists {
+		return nil
+	}
+	if _, err := db.ExecContext(ctx, `CREATE SCHEMA IF NOT EXISTS `+schema); err != nil {
+		return fmt.Errorf("create schema %s: %w", schema, err)
+	}
+	return nil
+}
+
+// refuseForeign keeps the agent's hands off another program's tables. Names are
+// compared without regard to case, because programs that quote them write
+// "Property".
+func refuseForeign(ctx context.Context, db *sql.DB, d Dialect, schema string) error {
+	tables, err := tables(ctx, db, d, schema)
+	if err != nil {
+		return err
+	}
+	var foreign []string
+	for _, t := range tables {
+		if t == versionTable {
+			return nil
+		}
+		for _, ours := range recordTables() {
+			if strings.EqualFold(t, ours) {
+				foreign = append(foreign, t)
+			}
+		}
+	}
+	if foreign == nil {
+		return nil
+	}
+	hint := "choose another database file"
+	if d == Postgres {
+		hint = "choose another schema with --schema NAME"
+	}
+	return fmt.Errorf("open database: %s: %w; %s", strings.Join(foreign, ", "), ErrForeign, hint)
+}
+
+func tables(ctx context.Context, db *sql.DB, d Dialect, schema string) ([]string, error) {
+	query, args := `SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`, []any{schema}
+	if d == SQLite {
+		query, args = `SELECT name FROM sqlite_master WHERE type IN ('table', 'view')`, nil
+	}
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list tables: %w", err)
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, fmt.Errorf("list tables: %w", err)
+		}
+		out = append(out, name)
+	}
+	return out, rows.Err()
+}
