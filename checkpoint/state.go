@@ -1,0 +1,79 @@
+package checkpoint
+
+import "time"
+
+// Position is a place between two records of a stream: behind the record with
+// this timestamp (the source's own text) and key.
+type Position struct {
+	Timestamp string `json:"timestamp"`
+	Key       string `json:"key"`
+}
+
+// Counters count records of a pass. Each record is in exactly one of them.
+type Counters struct {
+	Written   int64 `json:"written"`
+	Unchanged int64 `json:"unchanged"`
+	Deleted   int64 `json:"deleted"`
+	Failed    int64 `json:"failed"`
+	Skipped   int64 `json:"skipped"` // children whose parent is not there
+}
+
+// Successful is written, unchanged and deleted together.
+func (c Counters) Successful() int64 { return c.Written + c.Unchanged + c.Deleted }
+
+// Processed is successful and failed together; skipped stands apart.
+func (c Counters) Processed() int64 { return c.Successful() + c.Failed }
+
+// Seen is every record that the source sent.
+func (c Counters) Seen() int64 { return c.Processed() + c.Skipped }
+
+// Add adds c2 to c.
+func (c *Counters) Add(c2 Counters) {
+	c.Written += c2.Written
+	c.Unchanged += c2.Unchanged
+	c.Deleted += c2.Deleted
+	c.Failed += c2.Failed
+	c.Skipped += c2.Skipped
+}
+
+// Stream is what is kept of one stream. The same value, encoded, is stored in
+// the destination with every commit, so each store can be rebuilt from the other.
+type Stream struct {
+	Sequence    uint64    `json:"sequence"` // one higher with each commit
+	Fingerprint string    `json:"fingerprint"`
+	Position    *Position `json:"position,omitempty"` // never moves back; nil: nothing stored yet
+	Pass        *Pass     `json:"pass,omitempty"`     // nil: no pass under way
+	Counters    Counters  `json:"counters"`           // of the pass under way, else of the last
+
+	LastFinishedAt time.Time `json:"last_finished_at,omitzero"`
+	// Unlogged counts passes that have finished since the last run record, so
+	// that the run that writes the next one accounts for them: also when the
+	// run that they belonged to died.
+	Unlogged *Counters `json:"unlogged,omitempty"`
+}
+
+// Pass is one walk over a stream, from Start until the source has no more.
+type Pass struct {
+	StartedAt time.Time `json:"started_at"`
+	Full      bool      `json:"full"`   // from the beginning: ends only when nothing is left by count
+	Forced    bool      `json:"forced"` // rewrites what differs, also if it looks newer
+	Cursor    Position  `json:"cursor"` // where the pass stands; empty: at the beginning
+	Second    bool      `json:"second,omitempty"`
+	// Second: the one second at Cursor.Timestamp is being walked by key alone.
+
+	Page     int    `json:"page"`      // pages begun, from 1
+	Batch    int    `json:"batch"`     // batches done in this page
+	PageRows int    `json:"page_rows"` // records done in this page
+	PageDone bool   `json:"page_done,omitempty"`
+	Total    *int64 `json:"total,omitempty"` // by the source's count at the start; nil: it gave none
+}
+
+// Run is a finished run in the journal.
+type Run struct {
+	ID         string               `json:"id"`
+	StartedAt  time.Time            `json:"started_at"`
+	FinishedAt time.Time            `json:"finished_at"`
+	Totals     Counters             `json:"totals"`
+	Positions  map[string]time.Time `json:"positions"` // of the streams that finished
+	Mirrored   bool                 `json:"mirrored"`  // is in the destination's SyncLog
+}
