@@ -1,0 +1,166 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Sizes are a stream's batch sizes and its delay.
+type Sizes struct {
+	Page     int           // records asked for in one request
+	Batch    int           // records written in one statement
+	Throttle time.Duration // delay between two pages
+}
+
+// Config is everything that an agent needs to know. Start from DefaultConfig.
+type Config struct {
+	SourceURL string // the service root of the RESO Web API
+	IDXToken  string // bearer tokens; "" for a feed that is not licensed
+	VOWToken  string
+
+	DatabaseURL string // postgres://..., sqlite:PATH, or "" for a SQLite file in StateDir
+	Schema      string // of the tables in PostgreSQL
+	Pooler      bool   // a pooler in transaction mode is between; detected where false
+	StateDir    string // holds the state file and the socket
+
+	Property, Media, Rooms, OpenHouse Sizes
+
+	MediaFilter    string        // extra OData filter for media
+	TrustSyncLog   bool          // start at an old service's timestamps, minus 24 hours
+	RetryFor       time.Duration // how long source or destination may be away
+	StallTimeout   time.Duration // how long an answer may stay silent
+	Lease          time.Duration // how long the destination stays owned after a crash
+	CAFile         string        // extra root certificate, PEM
+	AllowPlaintext bool          // http:// to other hosts
+	UserAgent      string
+	Host           string // this host's name, part of the destination's ownership
+
+	// Observe is told of each event; nil for nobody. It is called from
+	// several goroutines and must return soon.
+	Observe func(Event)
+	Now     func() time.Time // the wall clock; nil: time.Now
+}
+
+// DefaultConfig holds every default. The sizes and delays are those of the
+// service that the agent replaces.
+func DefaultConfig() Config {
+	return Config{
+		Schema:       "public",
+		Property:     Sizes{Page: 5000, Batch: 100, Throttle: 500 * time.Millisecond},
+		Media:        Sizes{Page: 2000, Batch: 100, Throttle: 750 * time.Millisecond},
+		Rooms:        Sizes{Page: 5000, Batch: 100, Throttle: 500 * time.Millisecond},
+		OpenHouse:    Sizes{Page: 5000, Batch: 100, Throttle: 500 * time.Millisecond},
+		MediaFilter:  "ResourceName eq 'Property'",
+		RetryFor:     15 * time.Minute,
+		StallTimeout: time.Minute,
+		Lease:        30 * time.Second,
+		UserAgent:    "resoagent",
+		Host:         "localhost",
+	}
+}
+
+// Errors that a caller decides on.
+var (
+	// ErrConfig: the configuration or the selection is wrong; nothing was done.
+	ErrConfig = errors.New("configuration")
+	// ErrInUse: another agent uses the state directory or the destination.
+	ErrInUse = errors.New("in use by another agent")
+	// ErrNoKeys: children were selected, and there is no listing yet.
+	ErrNoKeys = errors.New("No property keys loaded: run property sync first") //nolint:staticcheck // the user's own words
+	// ErrChanged: source, filter or feed are not those that the positions are of.
+	ErrChanged = errors.New("what is fetched has changed")
+	// ErrDisorder: the source does not keep the order that was asked for.
+	ErrDisorder = errors.New("the source's timestamps go backwards inside a page")
+	// ErrStuck: the source's pages do not lead on.
+	ErrStuck = errors.New("the source repeats the same page")
+	// ErrIncomplete: the source has no more pages although its count says more.
+	ErrIncomplete = errors.New("the source counts more records than it sends")
+	// ErrRejects: too many records in a row were rejected.
+	ErrRejects = errors.New("too many records in a row were rejected")
+)
+
+// Selection says what a run shall sync.
+type Selection struct {
+	Streams []string // none: all that a token is there for
+	Force   bool     // fetch everything again and rewrite what differs
+}
+
+// check finds settings that cannot work.
+func (c *Config) check() error {
+	var problems []string
+	if c.SourceURL == "" {
+		problems = append(problems, "--source-url is not set (such as https://query.ampre.ca/odata)")
+	}
+	if c.StateDir == "" {
+		problems = append(problems, "--state-dir is not set")
+	}
+	for name, s := range map[string]Sizes{"property": c.Property, "media": c.Media, "rooms": c.Rooms, "openhouse": c.OpenHouse} {
+		if s.Page < 1 || s.Page > 10_000 {
+			problems = append(problems, fmt.Sprintf("--%s-batch-size is %d, must be 1 to 10000", name, s.Page))
+		}
+		if s.Batch < 1 || s.Batch > 10_000 {
+			problems = append(problems, fmt.Sprintf("--%s-db-batch-size is %d, must be 1 to 10000", name, s.Batch))
+		}
+		if s.Throttle < 0 {
+			problems = append(problems, fmt.Sprintf("--%s-throttle is negative", name))
+		}
+	}
+	if c.Lease < time.Second {
+		problems = append(problems, "--lease must be a second or more")
+	}
+	if problems == nil {
+		return nil
+	}
+	slices.Sort(problems)
+	return fmt.Errorf("%w: %s", ErrConfig, strings.Join(problems, "; "))
+}
+
+// sqlitePath gives the path of a SQLite destination, or ok false where the
+// destination is PostgreSQL.
+func (c *Config) sqlitePath() (path string, ok bool, err error) {
+	switch {
+	case c.DatabaseURL == "":
+		return filepath.Join(c.StateDir, "listings.sqlite"), true, nil
+	case strings.HasPrefix(c.DatabaseURL, "sqlite:"):
+		path := strings.TrimPrefix(c.DatabaseURL, "sqlite:")
+		if path == "" {
+			return "", false, fmt.Errorf("%w: --database-url sqlite: needs a path behind it", ErrConfig)
+		}
+		return path, true, nil
+	case strings.HasPrefix(c.DatabaseURL, "postgres://"), strings.HasPrefix(c.DatabaseURL, "postgresql://"):
+		return "", false, nil
+	}
+	return "", false, fmt.Errorf("%w: --database-url must begin with postgres:// or sqlite:", ErrConfig)
+}
+
+// selected gives the streams of a run in their order. left are those that were
+// left out of a run of all because their feed has no token.
+func (c *Config) selected(sel Selection) (run []*stream, left []string, err error) {
+	for _, name := range sel.Streams {
+		if c.stream(name) == nil {
+			return nil, nil, fmt.Errorf("%w: there is no stream %q; the streams are %s", ErrConfig, name, strings.Join(Streams(), ", "))
+		}
+	}
+	for _, name := range Streams() {
+		s := c.stream(name)
+		switch {
+		case len(sel.Streams) > 0 && !slices.Contains(sel.Streams, name):
+			continue
+		case c.token(s.feed) != "":
+			run = append(run, s)
+		case len(sel.Streams) > 0:
+			return nil, nil, fmt.Errorf("%w: %s was selected, but there is no token for the %s feed; set --%s-token or --%s-token-file",
+				ErrConfig, name, strings.ToUpper(s.feed), s.feed, s.feed)
+		default:
+			left = append(left, name)
+		}
+	}
+	if len(run) == 0 {
+		return nil, nil, fmt.Errorf("%w: there is no token; set --idx-token or --vow-token (or --idx-token-file, --vow-token-file)", ErrConfig)
+	}
+	return run, left, nil
+}

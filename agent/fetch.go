@@ -1,0 +1,321 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"resoagent/checkpoint"
+	"resoagent/internal/record"
+)
+
+const (
+	// horizon is how far into the future the saved position may go.
+	horizon = 24 * time.Hour
+	// maxBatchBytes ends a batch early, so that memory depends on bytes and not
+	// on how large a source's records are.
+	maxBatchBytes = 1 << 20
+	// endAsked is how often an empty page is asked for before it is believed.
+	endAsked = 2
+)
+
+// chunk is what the fetcher hands to the writer: a batch of records, and the
+// place to save once they are stored.
+type chunk struct {
+	batch   record.Batch
+	cursor  checkpoint.Position
+	second  bool
+	rows    int  // records of the page up to here
+	pageEnd bool // the page is complete
+	unfit   int64
+}
+
+// fetcher walks a stream. It keeps two places: cursor, where the source is
+// asked to go on, and saved, which the writer stores. They differ only for
+// records from the future, which are stored but do not move the saved place.
+type fetcher struct {
+	source   Source
+	stream   *stream
+	full     bool // believe the end only when the count of what remains agrees
+	out      chan<- chunk
+	throttle throttle
+	retry    *retrier
+	ending   *retrier // for an end that the source's count contradicts
+	observe  func(Event)
+	now      func() time.Time
+
+	cursor, saved checkpoint.Position
+	second        bool
+	page          int // pages begun
+	rows          int // records of this page
+	batches       int // batches of this page
+	empty         int // empty pages in a row
+	batch         record.Batch
+	batchBytes    int
+	unfit         int64
+
+	disordered   bool // this page's timestamps went backwards
+	disorders    int  // pages in a row that were asked for again because of that
+	last         time.Time
+	signature    uint64 // of this page's keys and timestamps, whatever their order
+	previous     uint64 // of the page before
+	sameInstant  bool   // all of the page has one timestamp
+	secondFound  bool   // the second walked by key has records at all
+	pageStart    checkpoint.Position
+	pageResumed  bool // begun in the middle, after a restart
+	futureInPage bool
+}
+
+// run walks until the source has no more. It closes out; the last chunk it
+// sends holds the place where the walk ended.
+func (f *fetcher) run(ctx context.Context) error {
+	defer close(f.out)
+	for {
+		n, err := f.fetchPage(ctx)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			f.empty = 0
+			f.ending.succeeded()
+			if err := f.advance(ctx, n); err != nil {
+				return err
+			}
+			continue
+		}
+		if f.empty++; f.empty < endAsked {
+			continue
+		}
+		f.empty = 0
+		if f.second {
+			if err := f.leaveSecond(); err != nil {
+				return err
+			}
+			continue
+		}
+		done, err := f.confirmEnd(ctx)
+		if err != nil {
+			return err
+		}
+		if done {
+			return f.send(ctx, false)
+		}
+	}
+}
+
+// fetchPage asks for a page and hands its records on; n is how many came. An
+// attempt that breaks in the middle is taken up again behind the last good
+// record.
+func (f *fetcher) fetchPage(ctx context.Context) (n int, err error) {
+	f.beginPage()
+	before := f.rows
+	begun := time.Now()
+	for {
+		if err := f.throttle.wait(ctx); err != nil {
+			return 0, err
+		}
+		q := record.Query{
+			Shape: f.stream.shape, Feed: f.stream.feed, Filter: f.stream.filter, Second: f.second,
+			After: record.Cursor(f.cursor), Top: f.stream.sizes.Page - f.rows,
+		}
+		err := f.source.Page(ctx, q, func(r record.Record) error { return f.take(ctx, r) })
+		f.throttle.done(err)
+		if err == nil {
+			break
+		}
+		if err := f.retry.pause(ctx, err); err != nil {
+			return 0, f.place(err)
+		}
+		if f.rows >= f.stream.sizes.Page {
+			break // the page was whole already; only its end was lost
+		}
+	}
+	f.retry.succeeded()
+	f.observe(PageFetched{Stream: f.stream.name, Page: f.page, Records: f.rows, Took: time.Since(begun)})
+	if f.rows == 0 {
+		f.page-- // an empty page is none
+	}
+	return f.rows - before, nil
+}
+
+func (f *fetcher) beginPage() {
+	if !f.pageResumed {
+		f.rows, f.batches = 0, 0
+		f.page++
+	}
+	f.pageResumed = false
+	f.pageStart = f.cursor
+	f.disordered, f.futureInPage = false, false
+	f.previous, f.signature = f.signature, 0
+	f.sameInstant = true
+	f.last = time.Time{}
+	if t, err := record.ParseTimestamp(f.cursor.Timestamp); err == nil && !f.second {
+		f.last = t
+	}
+	f.observe(PageStarted{
+		Stream: f.stream.name, Feed: f.stream.feed, Page: f.page, From: f.cursor.Timestamp, Again: f.empty > 0,
+	})
+}
+
+// take receives one record of the page.
+func (f *fetcher) take(ctx context.Context, r record.Record) error {
+	f.rows++
+	f.unfit += int64(len(r.Unfit))
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(r.RejectKey() + "\x00" + r.Timestamp)) // a hash never fails
+	f.signature += h.Sum64()
+	f.move(&r)
+	f.batchBytes += r.Size()
+	f.batch.Records = append(f.batch.Records, r)
+	if len(f.batch.Records) >= f.stream.sizes.Batch || f.batchBytes >= maxBatchBytes {
+		return f.send(ctx, false)
+	}
+	return nil
+}
+
+// move advances the cursor to a record. A record without key or timestamp
+// cannot be a place to resume from; one that is rejected for another reason can.
+func (f *fetcher) move(r *record.Record) {
+	if r.Key == "" || r.Time.IsZero() || f.disordered {
+		return
+	}
+	if f.second {
+		f.secondFound = true
+		f.cursor.Key = r.Key
+		f.saved = f.cursor
+		return
+	}
+	if r.Time.Before(f.last) {
+		f.disordered = true
+		return
+	}
+	if !f.last.IsZero() && r.Time.After(f.last) {
+		f.sameInstant = false
+	}
+	f.last = r.Time
+	f.cursor = checkpoint.Position{Timestamp: r.Timestamp, Key: r.Key}
+	if r.Time.After(f.now().Add(horizon)) {
+		f.futureInPage = true
+		return
+	}
+	f.saved = f.cursor
+}
+
+// send hands the batch to the writer, which may make it wait.
+func (f *fetcher) send(ctx context.Context, pageEnd bool) error {
+	if len(f.batch.Records) > 0 {
+		f.batches++
+	}
+	f.batch.Page, f.batch.Number = f.page, f.batches
+	c := chunk{
+		batch: f.batch, cursor: f.saved, second: f.second, rows: f.rows, pageEnd: pageEnd, unfit: f.unfit,
+	}
+	f.batch, f.batchBytes, f.unfit = record.Batch{}, 0, 0
+	select {
+	case f.out <- c:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// advance ends a page that had records and decides where the next one begins.
+func (f *fetcher) advance(ctx context.Context, n int) error {
+	if f.disordered {
+		// What came is stored, but nothing is known of what lies between. The
+		// place goes back to where the page began and the page is asked for again.
+		f.cursor, f.saved = f.pageStart, f.pageStart
+		if f.disorders++; f.disorders > 1 {
+			return errors.Join(f.send(ctx, true), f.place(ErrDisorder))
+		}
+		return f.send(ctx, true)
+	}
+	f.disorders = 0
+	stuck := f.cursor == f.pageStart || (f.sameInstant && f.signature == f.previous)
+	if !stuck {
+		return f.send(ctx, true)
+	}
+	if f.second || f.pageStart == (checkpoint.Position{}) || f.futureInPage {
+		return errors.Join(f.send(ctx, true), f.place(fmt.Errorf("%w (%d records)", ErrStuck, n)))
+	}
+	// The source prints less precision than it filters by: the same second
+	// comes again and again. It is walked by key alone, from its beginning.
+	f.second, f.secondFound = true, false
+	f.cursor = checkpoint.Position{Timestamp: f.cursor.Timestamp}
+	f.saved = f.cursor
+	f.observe(Notice{Text: fmt.Sprintf("%s: the source repeats the second %s; walking it by key", f.stream.name, f.cursor.Timestamp)})
+	return f.send(ctx, true)
+}
+
+// leaveSecond goes on behind a second that was walked by key.
+func (f *fetcher) leaveSecond() error {
+	at, err := record.ParseTimestamp(f.cursor.Timestamp)
+	if err != nil {
+		return f.place(err)
+	}
+	if !f.secondFound {
+		return f.place(ErrStuck)
+	}
+	f.second = false
+	f.cursor = checkpoint.Position{Timestamp: record.NextSecond(at)}
+	f.saved = f.cursor
+	return nil
+}
+
+// confirmEnd asks the source, at the end of a full walk, whether it agrees that
+// nothing is left. A source that does not count is believed.
+func (f *fetcher) confirmEnd(ctx context.Context) (done bool, err error) {
+	if !f.full {
+		return true, nil
+	}
+	q := record.Query{Shape: f.stream.shape, Feed: f.stream.feed, Filter: f.stream.filter, After: record.Cursor(f.cursor)}
+	n, ok, err := countWithRetry(ctx, f.source, q, f.retry)
+	if err != nil {
+		return false, f.place(err)
+	}
+	if !ok || n == 0 {
+		return true, nil
+	}
+	if err := f.ending.pause(ctx, incomplete{n}); err != nil {
+		return false, f.place(err)
+	}
+	return false, nil
+}
+
+// countWithRetry leaves the retrier's row of failures as it is: a count that
+// works says nothing about the pages.
+func countWithRetry(ctx context.Context, source Source, q record.Query, r *retrier) (n int64, ok bool, err error) {
+	for {
+		n, ok, err = source.Count(ctx, q)
+		if err == nil {
+			return n, ok, nil
+		}
+		if err := r.pause(ctx, err); err != nil {
+			return 0, false, err
+		}
+	}
+}
+
+// incomplete says that the source counts more than it sends. It may pass.
+type incomplete struct{ left int64 }
+
+func (e incomplete) Error() string {
+	return fmt.Sprintf("an empty page, although %d records are left by the source's count", e.left)
+}
+func (incomplete) Unwrap() error                     { return ErrIncomplete }
+func (incomplete) Temporary() bool                   { return true }
+func (incomplete) RetryAfter() (time.Duration, bool) { return 0, false }
+
+// place says where the walk stood.
+func (f *fetcher) place(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	where := "at the beginning"
+	if f.cursor.Timestamp != "" {
+		where = fmt.Sprintf("behind %s, key %q", f.cursor.Timestamp, f.cursor.Key)
+	}
+	return fmt.Errorf("%s, page %d, %s: %w", f.stream.name, f.page, where, err)
+}

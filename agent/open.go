@@ -1,0 +1,172 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"resoagent/checkpoint"
+	"resoagent/internal/postgres"
+	"resoagent/internal/record"
+	"resoagent/internal/reso"
+	"resoagent/internal/sqlite"
+	"resoagent/keyset"
+	"resoagent/migrations"
+)
+
+// destination is what both kinds of destination offer.
+type destination interface {
+	Destination
+	Tables
+	Log
+	Migrate(ctx context.Context) (migrations.Result, error)
+	Marks(ctx context.Context) ([]record.Mark, error)
+	Close() error
+}
+
+// Open makes an agent: it checks the configuration and takes the state
+// directory. Source and destination are not asked for anything yet.
+// ErrConfig: a setting cannot work. ErrInUse: another agent has the directory.
+func Open(ctx context.Context, config Config) (*Agent, error) {
+	if err := config.check(); err != nil {
+		return nil, err
+	}
+	source, err := openSource(&config)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(config.StateDir)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	config.StateDir = dir
+	a := &Agent{config: config, source: source, closers: []func() error{source.Close}}
+	if err := a.openState(); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	dest, err := openDestination(ctx, &config)
+	if err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	a.closers = append(a.closers, dest.Close)
+	a.dest, a.tables, a.log, a.migrate = dest, dest, dest, dest.Migrate
+	return a, nil
+}
+
+// Migrate creates or upgrades the tables of the configuration's destination,
+// without a source and without taking the state directory.
+func Migrate(ctx context.Context, config Config) (migrations.Result, error) {
+	if _, isFile, err := config.sqlitePath(); err != nil {
+		return migrations.Result{}, err
+	} else if isFile {
+		if err := prepareDir(config.StateDir); err != nil {
+			return migrations.Result{}, err
+		}
+	}
+	dest, err := openDestination(ctx, &config)
+	if err != nil {
+		return migrations.Result{}, err
+	}
+	a := &Agent{config: config, migrate: dest.Migrate, closers: []func() error{dest.Close}}
+	result, err := a.Migrate(ctx)
+	return result, errors.Join(err, a.Close())
+}
+
+func openSource(c *Config) (*reso.Client, error) {
+	source, err := reso.New(reso.Options{
+		URL: c.SourceURL, Tokens: map[string]string{feedIDX: c.IDXToken, feedVOW: c.VOWToken}, CAFile: c.CAFile,
+		StallTimeout: c.StallTimeout, AllowPlaintext: c.AllowPlaintext, UserAgent: c.UserAgent,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return source, nil
+}
+
+func openDestination(ctx context.Context, c *Config) (destination, error) {
+	path, isFile, err := c.sqlitePath()
+	if err != nil {
+		return nil, err
+	}
+	if isFile {
+		return sqlite.Open(ctx, path)
+	}
+	d, err := postgres.Open(postgres.Options{URL: c.DatabaseURL, Schema: c.Schema, Pooler: c.Pooler})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return d, nil
+}
+
+// destinationMarks reads the marks of a destination that may not exist yet,
+// without making anything.
+func destinationMarks(ctx context.Context, c *Config) (marks []record.Mark, err error) {
+	path, isFile, err := c.sqlitePath()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(path); isFile && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	dest, err := openDestination(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, dest.Close()) }()
+	return dest.Marks(ctx)
+}
+
+// openState takes the state directory and loads what it holds.
+func (a *Agent) openState() error {
+	if err := prepareDir(a.config.StateDir); err != nil {
+		return err
+	}
+	file, err := checkpoint.Open(a.config.StateDir, a.now())
+	if errors.Is(err, checkpoint.ErrLocked) {
+		return fmt.Errorf("%w: %w; 'agent status' shows what it does", ErrInUse, err)
+	}
+	if err != nil {
+		return stateHint(err)
+	}
+	a.file = file
+	a.closers = append(a.closers, file.Close)
+	err = file.View(func(tx *checkpoint.Tx) (err error) {
+		a.keys, err = keyset.Load(tx.Bolt())
+		return err
+	})
+	return stateHint(err)
+}
+
+// prepareDir makes the state directory, for its owner alone, and refuses one
+// that others can write to: they could put a position into it.
+func prepareDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make state directory: %w", err)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("look at state directory: %w", err)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%w: --state-dir %s is not a directory", ErrConfig, dir)
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return fmt.Errorf("%w: others can write to the state directory %s; run chmod 700 %s", ErrConfig, dir, dir)
+	}
+	return nil
+}
+
+// stateHint says what to do about a state file that cannot be used. It is never
+// the only copy of anything.
+func stateHint(err error) error {
+	switch {
+	case errors.Is(err, checkpoint.ErrDamaged), errors.Is(err, keyset.ErrDamaged), errors.Is(err, checkpoint.ErrNotOurs):
+		return fmt.Errorf("%w; move the file away and run again: the state is rebuilt from the destination", err)
+	case errors.Is(err, checkpoint.ErrNewer):
+		return fmt.Errorf("%w; upgrade this agent", err)
+	}
+	return err
+}

@@ -1,0 +1,164 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"resoagent/checkpoint"
+	"resoagent/internal/record"
+)
+
+// grace is how long a pass that is told to stop may take to finish the batch in
+// hand and save: the agent leaves within two seconds of a signal.
+const grace = 1500 * time.Millisecond
+
+// standing is a stream in a run: where it stood when the run began.
+type standing struct {
+	stream *stream
+	state  checkpoint.Stream
+	expect uint64 // the destination's sequence
+	next   uint64 // above both stores' sequences
+}
+
+// begin decides what the pass does: go on with one that was interrupted, fetch
+// everything again, or fetch what has changed since the position.
+func (st *standing) begin(force bool, now time.Time) (resumed bool) {
+	s := &st.state
+	if s.Pass != nil && (s.Pass.Forced || !force) {
+		return true
+	}
+	s.Counters = checkpoint.Counters{}
+	switch {
+	case force:
+		s.Pass = &checkpoint.Pass{Full: true, Forced: true}
+	case s.Position == nil:
+		s.Pass = &checkpoint.Pass{Full: true}
+	default:
+		s.Pass = &checkpoint.Pass{Cursor: *s.Position}
+	}
+	s.Pass.StartedAt = now.UTC()
+	return false
+}
+
+// pass walks one stream from where it stands until the source has no more.
+func (a *Agent) pass(ctx context.Context, runID string, st *standing, force bool) (PassReport, error) {
+	begun := time.Now()
+	resumed := st.begin(force, a.now())
+	p := st.state.Pass
+	first := p.Full && !p.Forced
+	retry := newRetrier("source, "+st.stream.name, a.config.RetryFor, a.observe)
+	if !resumed {
+		q := record.Query{Shape: st.stream.shape, Feed: st.stream.feed, Filter: st.stream.filter, After: record.Cursor(p.Cursor)}
+		n, ok, err := countWithRetry(ctx, a.source, q, retry)
+		if err != nil {
+			return PassReport{}, fmt.Errorf("count %s: %w", st.stream.name, err)
+		}
+		if ok {
+			p.Total = &n
+		}
+		retry.succeeded()
+	}
+	a.live.set(st.stream.name, st.state)
+	a.observe(PassStarted{
+		Stream: st.stream.name, Feed: st.stream.feed, From: p.Cursor.Timestamp, Full: p.Full, Forced: p.Forced,
+		Resumed: resumed, Batch: p.Batch + 1, Batches: st.stream.batches(), Done: st.state.Counters.Seen(),
+		Total: p.Total, Keys: a.keys.Stats().Keys,
+	})
+	w, pages, err := a.walk(ctx, runID, st, retry)
+	if err != nil {
+		return PassReport{}, err
+	}
+	report := PassReport{
+		Stream: st.stream.name, Counters: w.state.Counters, Pages: pages, Unfit: w.unfit, Duration: time.Since(begun),
+	}
+	if first {
+		if report.Check, err = a.compare(ctx, st.stream, w.state.Counters, retry); err != nil {
+			return PassReport{}, err
+		}
+	}
+	a.observe(PassFinished{report})
+	return report, nil
+}
+
+// walk runs the fetcher and the writer side by side and ends the pass.
+func (a *Agent) walk(ctx context.Context, runID string, st *standing, retry *retrier) (*writer, int, error) {
+	// The writer outlives the fetcher by the grace, so that what was fetched
+	// before a signal is stored.
+	writeCtx, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWriting()
+	defer context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(grace, stopWriting)
+		context.AfterFunc(writeCtx, func() { timer.Stop() })
+	})()
+	fetchCtx, stopFetching := context.WithCancel(ctx)
+	defer stopFetching()
+
+	chunks := make(chan chunk, 4)
+	f := a.fetcher(st, retry, chunks)
+	w := &writer{
+		dest: a.dest, file: a.file, keys: a.keys, stream: st.stream, runID: runID, observe: a.observe, now: a.now,
+		retry:  newRetrier("destination, "+st.stream.name, a.config.RetryFor, a.observe),
+		stored: func(s checkpoint.Stream) { a.live.set(st.stream.name, s) },
+		state:  st.state, expect: st.expect, next: st.next,
+	}
+	fetched := make(chan error, 1)
+	go func() { fetched <- f.run(fetchCtx) }()
+	err := w.run(writeCtx, chunks)
+	if err != nil {
+		// The fetcher may be waiting to hand on a chunk, or asleep.
+		stopFetching()
+		<-fetched
+		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			return nil, 0, context.Cause(ctx)
+		}
+		return nil, 0, err
+	}
+	if err := <-fetched; err != nil {
+		if ctx.Err() != nil {
+			return nil, 0, context.Cause(ctx)
+		}
+		return nil, 0, err
+	}
+	if err := w.flush(writeCtx, true); err != nil {
+		return nil, 0, err
+	}
+	return w, f.page, nil
+}
+
+func (a *Agent) fetcher(st *standing, retry *retrier, out chan<- chunk) *fetcher {
+	p := st.state.Pass
+	f := &fetcher{
+		source: a.source, stream: st.stream, full: p.Full, out: out, retry: retry, observe: a.observe, now: a.now,
+		ending:   newRetrier("source, end of "+st.stream.name, a.config.RetryFor, a.observe),
+		throttle: throttle{base: st.stream.sizes.Throttle},
+		cursor:   p.Cursor, saved: p.Cursor, second: p.Second, page: p.Page,
+		secondFound: p.Second && p.Cursor.Key != "",
+	}
+	if p.Page > 0 && !p.PageDone && p.PageRows < st.stream.sizes.Page {
+		// Go on in the middle of the page: ask for as many as it still has.
+		f.pageResumed, f.rows, f.batches = true, p.PageRows, p.Batch
+	}
+	return f
+}
+
+// compare checks a first backfill against the source's own count.
+func (a *Agent) compare(ctx context.Context, s *stream, n checkpoint.Counters, retry *retrier) (*Check, error) {
+	count, ok, err := countWithRetry(ctx, a.source, record.Query{Shape: s.shape, Feed: s.feed, Filter: s.filter, All: true}, retry)
+	if err != nil {
+		return nil, fmt.Errorf("count %s: %w", s.name, err)
+	}
+	if !ok {
+		return nil, nil //nolint:nilnil // no count, no check: both are said by the report's nil
+	}
+	var tally record.Tally
+	err = newRetrier("destination, "+s.name, a.config.RetryFor, a.observe).do(ctx, func() error {
+		tally, err = a.tables.Tally(ctx, s.name, s.shape, s.copyFeed)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Check{Source: count, Rows: tally.Rows, Skipped: n.Skipped, Rejected: tally.Rejects, Deleted: n.Deleted}, nil
+}

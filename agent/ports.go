@@ -1,0 +1,65 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"resoagent/internal/record"
+)
+
+// Source is where records come from. Each call makes one attempt. An error
+// that may pass has Temporary() true, and RetryAfter() where the source asks
+// for a pause.
+type Source interface {
+	// Page yields the records behind the query's cursor, at most Top, in the
+	// order of (timestamp, key). After an error the records that were yielded
+	// are good. An error of yield is returned as it is.
+	Page(ctx context.Context, q record.Query, yield func(record.Record) error) error
+	// Count tells how many records lie behind the cursor, or in all; ok is
+	// false if the source does not count.
+	Count(ctx context.Context, q record.Query) (n int64, ok bool, err error)
+}
+
+// Destination is where records go. Everything that returns nil is durable.
+type Destination interface {
+	// Claim makes the caller the only writer and reads the marks of the
+	// streams. record.ErrOwned: another agent's lease still runs.
+	Claim(ctx context.Context, o record.Owner, streams []string) ([]record.Mark, error)
+	// Commit stores a group and its mark in one transaction, all or nothing.
+	// After a Temporary error the same group is committed again; one whose
+	// acknowledgement was lost is recognised and not applied twice.
+	// record.ErrLost: the claim is gone.
+	Commit(ctx context.Context, g *record.Group) error
+	// Renew prolongs the claim's lease.
+	Renew(ctx context.Context, lease time.Duration) error
+	// Release gives the lease back.
+	Release(ctx context.Context) error
+}
+
+// Tables is what the agent reads back from a destination.
+type Tables interface {
+	// Keys yields every parent key.
+	Keys(ctx context.Context, yield func(string) error) error
+	// Tally counts what is there of a stream; exact, and slow on large tables.
+	Tally(ctx context.Context, stream string, shape *record.Shape, feed string) (record.Tally, error)
+	// HasRows reports whether there is any row of a stream.
+	HasRows(ctx context.Context, shape *record.Shape, feed string) (bool, error)
+}
+
+// Log is the SyncLog table.
+type Log interface {
+	// Mirror writes a run once, however often it is called.
+	Mirror(ctx context.Context, r record.Run) error
+	// Newest reads the newest timestamp of each stream that has one.
+	Newest(ctx context.Context, streams []string) (map[string]time.Time, error)
+}
+
+// temporary is what errors of Source and Destination say of themselves.
+type temporary interface {
+	error
+	Temporary() bool
+	RetryAfter() (time.Duration, bool)
+}
+
+// throttled is said by a source's error that asks for fewer requests.
+type throttled interface{ Throttled() bool }

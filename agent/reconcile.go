@@ -1,0 +1,233 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"resoagent/checkpoint"
+	"resoagent/internal/record"
+)
+
+// noteKeys is the state file's note that the key set is complete. Without it
+// (a new file, or a rebuild that was interrupted) the keys are read from the
+// destination.
+const noteKeys = "keys_complete"
+
+// keyChunk is how many keys a rebuild writes in one transaction.
+const keyChunk = 20_000
+
+// decision is how the two stores' accounts of one stream compare.
+type decision int
+
+const (
+	decideNew      decision = iota // neither store knows the stream
+	decideEqual                    // both say the same
+	decideFile                     // the state file is older: an acknowledgement was lost
+	decideDatabase                 // the destination is older: it was restored from a backup
+	decideRestore                  // the state file does not know the stream: it is new
+	decideRefetch                  // the destination does not know the stream: it is new
+)
+
+// decide compares the state file's account with the destination's. The older
+// one is right about both: what it says is stored is stored in both, and what
+// lies between is fetched again without effect.
+func decide(file *checkpoint.Stream, database *checkpoint.Stream) decision {
+	switch {
+	case file == nil && database == nil:
+		return decideNew
+	case file == nil:
+		return decideRestore
+	case database == nil:
+		return decideRefetch
+	case file.Sequence == database.Sequence:
+		return decideEqual
+	case file.Sequence < database.Sequence:
+		return decideFile
+	default:
+		return decideDatabase
+	}
+}
+
+// reconcile gives each stream's standing, and whether the key set must be
+// rebuilt: when the stores differ by more than the one commit that a crash can
+// lose, too many keys would let in children without parents, and too few would
+// skip children.
+func (a *Agent) reconcile(marks []record.Mark) (all map[string]*standing, rebuild bool, err error) {
+	all = make(map[string]*standing)
+	byName := make(map[string]record.Mark)
+	for _, m := range marks {
+		byName[m.Stream] = m
+	}
+	complete := false
+	err = a.file.View(func(tx *checkpoint.Tx) error {
+		if err := tx.Note(noteKeys, &complete); err != nil {
+			return err
+		}
+		for _, name := range Streams() {
+			st, far, err := a.standing(tx, name, byName[name])
+			if err != nil {
+				return err
+			}
+			all[name] = st
+			rebuild = rebuild || far
+		}
+		return nil
+	})
+	return all, rebuild || !complete, err
+}
+
+func (a *Agent) standing(tx *checkpoint.Tx, name string, m record.Mark) (st *standing, far bool, err error) {
+	st = &standing{stream: a.config.stream(name), expect: m.Sequence, next: m.Sequence + 1}
+	var database, file *checkpoint.Stream
+	if len(m.State) > 0 {
+		database = &checkpoint.Stream{}
+		if err := json.Unmarshal(m.State, database); err != nil {
+			return nil, false, fmt.Errorf("read the destination's state of %s: %w", name, err)
+		}
+		database.Sequence = m.Sequence
+	}
+	if s, ok, err := tx.Stream(name); err != nil {
+		return nil, false, err
+	} else if ok {
+		file = &s
+		st.next = max(st.next, s.Sequence+1)
+	}
+	switch decide(file, database) {
+	case decideNew:
+	case decideEqual:
+		st.state = *file
+	case decideFile:
+		st.state = *file
+		far = m.Sequence > file.Sequence+1
+		a.notice(far, "%s: the state file is %d commits behind the destination; going on from the state file's position",
+			name, m.Sequence-file.Sequence)
+	case decideDatabase:
+		st.state, far = *database, true
+		a.notice(true, "%s: the destination is %d commits behind the state file (restored from a backup?); going on from the destination's position",
+			name, file.Sequence-m.Sequence)
+	case decideRestore:
+		st.state, far = *database, true
+		a.notice(false, "%s: taking the position from the destination, since the state file has none", name)
+	case decideRefetch:
+		far = true
+		a.notice(true, "%s: this destination is new and has nothing of it; full backfill", name)
+	}
+	return st, far, nil
+}
+
+// rebuildKeys reads all parent keys from the destination into an emptied set. A
+// crash in the middle leaves the note unset, so that the next start does it again.
+func (a *Agent) rebuildKeys(ctx context.Context) error {
+	err := a.file.Update(func(tx *checkpoint.Tx) error {
+		if err := tx.PutNote(noteKeys, false); err != nil {
+			return err
+		}
+		return a.keys.Clear(tx.Bolt())
+	})
+	if err != nil {
+		return err
+	}
+	add := func(chunk []string) error {
+		return a.file.Update(func(tx *checkpoint.Tx) error { return a.keys.Add(tx.Bolt(), chunk) })
+	}
+	chunk := make([]string, 0, keyChunk)
+	err = newRetrier("destination, parent keys", a.config.RetryFor, a.observe).do(ctx, func() error {
+		return a.tables.Keys(ctx, func(key string) error {
+			if chunk = append(chunk, key); len(chunk) < keyChunk {
+				return nil
+			}
+			err := add(chunk)
+			chunk = chunk[:0]
+			return err
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("rebuild key set: %w", err)
+	}
+	if err := add(chunk); err != nil {
+		return fmt.Errorf("rebuild key set: %w", err)
+	}
+	return a.file.Update(func(tx *checkpoint.Tx) error { return tx.PutNote(noteKeys, true) })
+}
+
+// firstPositions takes positions for streams that neither store knows from
+// SyncLog, where that is safe: its timestamps are those of runs over some
+// tables, and only say something of tables that hold those rows.
+func (a *Agent) firstPositions(ctx context.Context, all map[string]*standing) error {
+	var fresh []string
+	for _, name := range Streams() {
+		if s := all[name].state; s.Position == nil && s.Pass == nil {
+			fresh = append(fresh, name)
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	newest, err := a.log.Newest(ctx, fresh)
+	if err != nil {
+		return err
+	}
+	for _, name := range fresh {
+		at, ok := newest[name]
+		if !ok {
+			continue
+		}
+		st := all[name]
+		some, err := a.tables.HasRows(ctx, st.stream.shape, st.stream.copyFeed)
+		if err != nil {
+			return err
+		}
+		switch {
+		case some:
+			st.state.Position = syncLogPosition(at)
+			a.notice(false, "%s: no position, but rows; going on from SyncLog's %s", name, st.state.Position.Timestamp)
+		case a.config.TrustSyncLog:
+			st.state.Position = syncLogPosition(at.Add(-24 * time.Hour))
+			a.notice(true, "%s: trusting SyncLog (--trust-synclog); starting at %s, 24 hours before its timestamp. Older records are not fetched",
+				name, st.state.Position.Timestamp)
+		default:
+			a.notice(false, "%s: SyncLog has %s from an older service, but this agent's table is empty; full backfill (--trust-synclog starts there instead)",
+				name, at.UTC().Format(time.RFC3339))
+		}
+	}
+	return nil
+}
+
+// syncLogPosition is printed in whole seconds, since some sources refuse
+// fractions in a filter; rounding down reads a second again.
+func syncLogPosition(at time.Time) *checkpoint.Position {
+	return &checkpoint.Position{Timestamp: at.UTC().Truncate(time.Second).Format("2006-01-02T15:04:05Z")}
+}
+
+// checkFingerprint refuses to go on from a position that was reached with
+// another source, feed or filter.
+func (a *Agent) checkFingerprint(st *standing, force bool) error {
+	want := st.stream.fingerprint(a.config.SourceURL)
+	if st.state.Position == nil && st.state.Pass == nil || st.state.Fingerprint == "" {
+		st.state.Fingerprint = want
+		return nil
+	}
+	switch {
+	case st.state.Fingerprint == want:
+		return nil
+	case force:
+		// The old position belongs to something else: everything is fetched anew.
+		st.state.Position, st.state.Pass, st.state.Fingerprint = nil, nil, want
+		return nil
+	}
+	return fmt.Errorf("%w: %s: %w since the last run (source URL, feed or filter); run 'agent sync --%s --force' to fetch all of it again",
+		ErrConfig, st.stream.name, ErrChanged, flagOf(st.stream.name))
+}
+
+// flagOf is the flag that selects a stream.
+func flagOf(name string) string {
+	switch name {
+	case IDXProperty:
+		return "idx"
+	case VOWProperty:
+		return "vow"
+	}
+	return name
+}

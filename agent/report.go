@@ -1,0 +1,42 @@
+package agent
+
+import (
+	"time"
+
+	"resoagent/checkpoint"
+)
+
+// Report says what a run did.
+type Report struct {
+	ID       string
+	Started  time.Time
+	Duration time.Duration
+	Passes   []PassReport
+	Totals   checkpoint.Counters // of Passes
+	Mirrored bool                // the run is in SyncLog
+}
+
+// PassReport says what a pass did. The counters of a pass that was resumed
+// include what was done before.
+type PassReport struct {
+	Stream   string
+	Counters checkpoint.Counters
+	Pages    int
+	Unfit    int64 // values that did not fit their typed column and are null there
+	Duration time.Duration
+	Check    *Check // after a first backfill whose source counts
+}
+
+// Check compares what a first backfill stored with what the source counts.
+type Check struct {
+	Source   int64 // the source's count, without any bound by timestamp
+	Rows     int64 // rows in the destination
+	Skipped  int64 // children without a parent
+	Rejected int64
+	Deleted  int64 // soft-deleted at the source, so not kept
+}
+
+// Gap is how many records of the source are unaccounted for; below zero, how
+// many more are there than the source counts. A source that changes during the
+// backfill leaves a small one, which the next pass closes.
+func (c Check) Gap() int64 { return c.Source - c.Rows - c.Skipped - c.Rejected - c.Deleted }

@@ -1,0 +1,102 @@
+package agent
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"resoagent/internal/record"
+)
+
+// The streams, by the names that flags, tables and SyncLog use.
+const (
+	IDXProperty = "idx_property"
+	VOWProperty = "vow_property"
+	Media       = "media"
+	Rooms       = "rooms"
+	OpenHouse   = "openhouse"
+)
+
+// Streams are all streams, in the order in which they are synced.
+func Streams() []string { return []string{IDXProperty, VOWProperty, Media, Rooms, OpenHouse} }
+
+// Title is a stream's name for people.
+func Title(stream string) string {
+	switch stream {
+	case IDXProperty:
+		return "IDX Property"
+	case VOWProperty:
+		return "VOW Property"
+	case Media:
+		return "Media"
+	case Rooms:
+		return "PropertyRooms"
+	case OpenHouse:
+		return "OpenHouse"
+	}
+	return stream
+}
+
+// IsChild reports whether the stream's records belong to a listing.
+func IsChild(stream string) bool { return stream != IDXProperty && stream != VOWProperty }
+
+const (
+	feedIDX = "idx"
+	feedVOW = "vow"
+)
+
+// stream is one thing to sync, as configured.
+type stream struct {
+	name     string
+	shape    *record.Shape
+	feed     string // whose token reads it
+	copyFeed string // which JSON copy it writes; "" where the table has one
+	filter   string
+	sizes    Sizes
+	diskSize int64 // about what one record takes in the destination, in bytes
+}
+
+// child reports whether the stream's records hang on a parent.
+func (s *stream) child() bool { return s.shape.Parent != "" }
+
+// batches is how many batches a full page has.
+func (s *stream) batches() int { return (s.sizes.Page + s.sizes.Batch - 1) / s.sizes.Batch }
+
+// fingerprint identifies what is fetched, never with which token. A position is
+// good only for the same fingerprint.
+func (s *stream) fingerprint(sourceURL string) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{
+		strings.TrimRight(sourceURL, "/"), s.shape.Resource, s.filter, s.feed,
+	}, "\x00")))
+	return hex.EncodeToString(sum[:8])
+}
+
+// stream gives a stream as this configuration has it. The disk sizes are
+// measured on the tables with realistic records, indexes included.
+func (c *Config) stream(name string) *stream {
+	childFeed := feedIDX
+	if c.VOWToken != "" {
+		childFeed = feedVOW
+	}
+	switch name {
+	case IDXProperty:
+		return &stream{name: name, shape: record.Property(), feed: feedIDX, copyFeed: feedIDX, sizes: c.Property, diskSize: 3500}
+	case VOWProperty:
+		return &stream{name: name, shape: record.Property(), feed: feedVOW, copyFeed: feedVOW, sizes: c.Property, diskSize: 3500}
+	case Media:
+		return &stream{name: name, shape: record.Media(), feed: childFeed, filter: c.MediaFilter, sizes: c.Media, diskSize: 1400}
+	case Rooms:
+		return &stream{name: name, shape: record.Rooms(), feed: childFeed, sizes: c.Rooms, diskSize: 1000}
+	case OpenHouse:
+		return &stream{name: name, shape: record.OpenHouse(), feed: childFeed, sizes: c.OpenHouse, diskSize: 900}
+	}
+	return nil
+}
+
+// token is the bearer token of a feed.
+func (c *Config) token(feed string) string {
+	if feed == feedVOW {
+		return c.VOWToken
+	}
+	return c.IDXToken
+}

@@ -1,0 +1,105 @@
+package console
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"resoagent/agent"
+)
+
+// Status shows a status as tables.
+func Status(w io.Writer, s agent.Status, now time.Time) {
+	say := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
+	say("State directory: %s", s.StateDir)
+	switch {
+	case s.Run != nil:
+		say("Running: yes, run %s, for %s", s.Run.ID, duration(now.Sub(s.Run.StartedAt)))
+	case s.Running:
+		say("Running: yes")
+	default:
+		say("Running: no")
+	}
+	say("")
+	t := table.NewWriter()
+	t.SetOutputMirror(w)
+	t.SetStyle(table.StyleLight)
+	t.AppendHeader(table.Row{"Stream", "Position", "Pass", "Processed", "OK", "Unchanged", "Failed", "Skipped", "Last finished"})
+	for _, st := range s.Streams {
+		t.AppendRow(table.Row{
+			st.Name, position(st), pass(st), number(st.Processed), number(st.Successful), number(st.Unchanged),
+			number(st.Failed), number(st.Skipped), finished(st, now),
+		})
+	}
+	t.Render()
+	say("")
+	say("Property keys:    %s (Bloom filter %s, %.2f%% false positives)", number(int64(s.KeySet.Keys)), //nolint:gosec // far below the limit
+		size(int64(s.KeySet.BloomBits/8)), 100*s.KeySet.FalsePositiveRate) //nolint:gosec // as above
+	say("Missing parents:  %s", number(s.OrphanParents))
+	say("SyncLog waiting:  %s", plural(int64(s.PendingSyncLog), "run"))
+	say("State file:       %s", size(s.StateFileBytes))
+}
+
+func position(s agent.StreamStatus) string {
+	if s.Position == nil {
+		return "-"
+	}
+	return s.Position.Timestamp
+}
+
+func pass(s agent.StreamStatus) string {
+	if s.Pass == nil {
+		return "-"
+	}
+	text := fmt.Sprintf("batch %d.%d", s.Pass.Page, s.Pass.Batch)
+	if s.Pass.Total != nil && *s.Pass.Total > 0 {
+		text += fmt.Sprintf(", %.1f%% of %s", percent(s.Processed+s.Skipped, *s.Pass.Total), number(*s.Pass.Total))
+	}
+	return text
+}
+
+func finished(s agent.StreamStatus, now time.Time) string {
+	if s.LastFinishedAt == nil {
+		return "never"
+	}
+	return humanize.RelTime(*s.LastFinishedAt, now, "ago", "from now")
+}
+
+// Plan shows what a run would fetch.
+func Plan(w io.Writer, items []agent.PlanItem, left []string) {
+	say := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
+	t := table.NewWriter()
+	t.SetOutputMirror(w)
+	t.SetStyle(table.StyleLight)
+	t.AppendHeader(table.Row{"Stream", "From", "Records", "Disk, about"})
+	var records, bytes int64
+	unknown := false
+	for _, i := range items {
+		from := i.From
+		if from == "" {
+			from = "the beginning"
+		}
+		if i.Resumes {
+			from += " (resuming)"
+		}
+		if i.Records == nil {
+			unknown = true
+			t.AppendRow(table.Row{i.Stream, from, "not counted", "-"})
+			continue
+		}
+		records, bytes = records+*i.Records, bytes+*i.Bytes
+		t.AppendRow(table.Row{i.Stream, from, number(*i.Records), size(*i.Bytes)})
+	}
+	t.AppendFooter(table.Row{"", "", number(records), size(bytes)})
+	t.Render()
+	for _, name := range left {
+		say("%s is left out: there is no token for its feed", name)
+	}
+	if unknown {
+		say("The source does not count everything: the sums are of what it counts.")
+	}
+	say("Nothing was fetched or written (--dry-run). Children without a listing are skipped, so less may be stored.")
+}

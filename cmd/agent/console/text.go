@@ -1,0 +1,346 @@
+package console
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"resoagent/agent"
+)
+
+// Options say how a console shows a run.
+type Options struct {
+	Terminal bool // w is a terminal: show bars in place of batch lines
+	Width    int  // of the terminal, in columns
+	Quiet    bool // only phases, problems and the summary
+}
+
+// Text shows the events of a run to a person. Its methods may be called
+// concurrently.
+type Text struct {
+	mu    sync.Mutex
+	out   io.Writer
+	o     Options
+	bars  *bars // nil where there are none
+	phase string
+	feeds map[string]int // streams of the run, to tell a full one from a selection
+}
+
+// NewText makes a console that writes to w. Close it at the end.
+func NewText(w io.Writer, o Options) *Text {
+	t := &Text{out: w, o: o}
+	if o.Terminal && !o.Quiet {
+		t.bars = newBars(w, o)
+		t.out = t.bars
+	}
+	return t
+}
+
+// Close ends what moves on the terminal.
+func (t *Text) Close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.bars != nil {
+		t.bars.close()
+		t.out, t.bars = t.bars.under, nil
+	}
+}
+
+// line writes one line. An error of the terminal or pipe cannot be told anywhere.
+func (t *Text) line(format string, args ...any) {
+	_, _ = fmt.Fprintf(t.out, format+"\n", args...)
+}
+
+// batch writes a line about a batch: only where there is no bar.
+func (t *Text) batch(format string, args ...any) {
+	if t.bars == nil && !t.o.Quiet {
+		t.line(format, args...)
+	}
+}
+
+// Observe shows an event.
+func (t *Text) Observe(e agent.Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch e := e.(type) {
+	case agent.RunStarted:
+		t.runStarted(e)
+	case agent.Notice:
+		t.notice(e)
+	case agent.LastSync:
+		t.lastSync(e)
+	case agent.KeysLoaded:
+		t.keysLoaded(e)
+	case agent.PassStarted:
+		t.passStarted(e)
+	case agent.PageStarted:
+		t.pageStarted(e)
+	case agent.PageFetched:
+		t.pageFetched(e)
+	case agent.PageStored:
+		t.pageStored(e)
+	case agent.Progress:
+		if t.bars != nil {
+			t.bars.progress(e)
+		}
+	case agent.Retrying:
+		t.line("⏳ %s: %v; attempt %d in %s", e.What, e.Err, e.Attempt+1, duration(e.Wait))
+	case agent.RecordsRefused:
+		t.line("❌ %s, batch %d, database batch %d: %s rejected, key %s to %s: %s",
+			e.Stream, e.Page, e.Batch, plural(int64(e.Count), "record"), e.First, e.Last, e.Reason)
+	case agent.PassFinished:
+		t.passFinished(e.PassReport)
+	case agent.RunFinished:
+		t.runFinished(e)
+	}
+}
+
+func (t *Text) runStarted(e agent.RunStarted) {
+	on := make(map[string]bool)
+	for _, s := range e.Streams {
+		on[s] = true
+	}
+	t.line("🚀 Starting Enhanced Sync - %s", e.At.UTC().Format("2006-01-02T15:04:05.000Z"))
+	options := fmt.Sprintf("idx: %t, vow: %t, media: %t, rooms: %t, openhouse: %t",
+		on[agent.IDXProperty], on[agent.VOWProperty], on[agent.Media], on[agent.Rooms], on[agent.OpenHouse])
+	if e.Force {
+		options += ", force: true"
+	}
+	t.line("📋 Sync Options: { %s }", options)
+	t.feeds = make(map[string]int)
+	for i, s := range e.Streams {
+		t.feeds[s] = i
+	}
+}
+
+func (t *Text) notice(e agent.Notice) {
+	sign := "ℹ️ "
+	if e.Warning {
+		sign = "⚠️ "
+	}
+	t.line("%s %s", sign, e.Text)
+}
+
+func (t *Text) lastSync(e agent.LastSync) {
+	t.line("")
+	t.line("📅 Loaded last sync timestamps: {")
+	for i, name := range agent.Streams() {
+		at, comma := "null", ","
+		if p, ok := e.Positions[name]; ok {
+			at = fmt.Sprintf("%q", p)
+		}
+		if i == len(agent.Streams())-1 {
+			comma = ""
+		}
+		t.line("  %s: %s%s", name, at, comma)
+	}
+	t.line("}")
+	t.line("")
+	if len(t.feeds) == len(agent.Streams()) {
+		t.line("🔄 Executing Full Sync with Parent-Child Integrity")
+	} else {
+		t.line("🔄 Executing Selective Sync with Parent-Child Integrity")
+	}
+}
+
+func (t *Text) keysLoaded(e agent.KeysLoaded) {
+	t.line("")
+	t.line("🏠 Loading property keys for parent-child integrity...")
+	from := ""
+	if e.Rebuilt {
+		from = " from the database in " + duration(e.Took)
+	}
+	t.line("✅ Loaded %s property keys%s", number(int64(e.Keys)), from) //nolint:gosec // far below the limit
+}
+
+// phases are the headings of the user's console.
+func heading(stream string) string {
+	switch stream {
+	case agent.Media:
+		return "🖼️  === MEDIA SYNC (CHILD) ==="
+	case agent.Rooms:
+		return "🏠 === PROPERTY ROOMS SYNC (CHILD) ==="
+	case agent.OpenHouse:
+		return "🏡 === OPEN HOUSE SYNC (CHILD) ==="
+	}
+	return "📊 === PROPERTY SYNC (PARENT) ==="
+}
+
+func (t *Text) passStarted(e agent.PassStarted) {
+	t.line("")
+	if h := heading(e.Stream); h != t.phase {
+		t.phase = h
+		t.line("%s", h)
+	}
+	child := agent.IsChild(e.Stream)
+	with := ""
+	if child {
+		with = " with parent integrity"
+	}
+	t.line("⏰ Starting %s sync%s", agent.Title(e.Stream), with)
+	switch {
+	case e.Resumed:
+		of := ""
+		if e.Total != nil {
+			of = " of " + number(*e.Total)
+		}
+		from := e.From
+		if from == "" {
+			from = "the beginning"
+		}
+		t.line("⏩ resuming %s at %s, batch %d of %d, %s%s done", e.Stream, from, min(e.Batch, e.Batches), e.Batches, number(e.Done), of)
+	case e.Forced:
+		t.line("📅 Last sync: ignored (--force)")
+	case e.Full:
+		t.line("📅 Last sync: never, full backfill")
+	default:
+		t.line("📅 Last sync: %s", e.From)
+	}
+	noun := "records to process"
+	if child {
+		noun = strings.ToLower(agent.Title(e.Stream)) + " records"
+	}
+	if e.Total != nil {
+		t.line("📊 Total %s: %s", noun, number(*e.Total))
+	} else {
+		t.line("📊 Total %s: unknown, the source does not count", noun)
+	}
+	if child {
+		t.line("🏠 Property keys loaded: %s", number(int64(e.Keys))) //nolint:gosec // far below the limit
+	}
+	if t.bars != nil {
+		t.bars.start(e)
+	}
+}
+
+func (t *Text) pageStarted(e agent.PageStarted) {
+	if e.Again {
+		return
+	}
+	from := e.From
+	if from == "" {
+		from = "the beginning"
+	}
+	what := agent.Title(e.Stream)
+	if !agent.IsChild(e.Stream) {
+		what = e.Feed + " Property"
+	}
+	t.batch("🔄 Batch %d: Fetching %s from %s", e.Page, what, from)
+}
+
+func (t *Text) pageFetched(e agent.PageFetched) {
+	noun := "records"
+	if agent.IsChild(e.Stream) {
+		noun = strings.ToLower(agent.Title(e.Stream)) + " records"
+	}
+	if e.Records == 0 {
+		t.batch("📭 Batch %d: no further %s", e.Page, noun)
+		return
+	}
+	t.batch("📥 Batch %d: Fetched %s %s", e.Page, number(int64(e.Records)), noun)
+}
+
+func (t *Text) pageStored(e agent.PageStored) {
+	skipped := ""
+	if agent.IsChild(e.Stream) {
+		t.batch("🔍 Batch %d: %s valid records (%s skipped)", e.Page, number(e.Processed), number(e.Skipped))
+		skipped = fmt.Sprintf(", Skipped: %s", number(e.Skipped))
+	}
+	t.batch("✅ Batch %d: Processed %s, Success: %s, Failed: %s%s", e.Page, number(e.Processed), number(e.Successful), number(e.Failed), skipped)
+	if e.Total != nil && *e.Total > 0 {
+		t.batch("📈 Progress: %.1f%% (%s/%s)", percent(e.Done, *e.Total), number(e.Done), number(*e.Total))
+	}
+}
+
+func (t *Text) passFinished(e agent.PassReport) {
+	if t.bars != nil {
+		t.bars.finish()
+	}
+	n := e.Counters
+	t.line("")
+	t.line("✅ %s sync completed", agent.Title(e.Stream))
+	stats := fmt.Sprintf("📊 Final stats: %s successful, %s failed", number(n.Successful()), number(n.Failed))
+	if agent.IsChild(e.Stream) {
+		stats += fmt.Sprintf(", %s skipped", number(n.Skipped))
+	}
+	t.line("%s, %s in %s", stats, batches(e.Pages), duration(e.Duration))
+	if n.Unchanged > 0 || n.Deleted > 0 {
+		t.line("   of these %s unchanged, %s deleted", number(n.Unchanged), number(n.Deleted))
+	}
+	if e.Unfit > 0 {
+		t.line("⚠️  %s did not fit a typed column and are NULL there; the JSON copy has the original", plural(e.Unfit, "value"))
+	}
+	if e.Check != nil {
+		t.check(*e.Check)
+	}
+}
+
+func (t *Text) check(c agent.Check) {
+	account := fmt.Sprintf("the source counts %s: %s stored, %s skipped, %s rejected, %s deleted at the source",
+		number(c.Source), number(c.Rows), number(c.Skipped), number(c.Rejected), number(c.Deleted))
+	switch gap := c.Gap(); {
+	case gap == 0:
+		t.line("🔎 Complete: %s", account)
+	case gap > 0:
+		t.line("⚠️  %s missing: %s. If the source changed meanwhile, the next run brings them", plural(gap, "record"), account)
+	default:
+		t.line("⚠️  %s more than the source counts: %s. The source changed meanwhile, or counts wrongly", plural(-gap, "record"), account)
+	}
+}
+
+func batches(n int) string {
+	if n == 1 {
+		return "1 batch"
+	}
+	return number(int64(n)) + " batches"
+}
+
+func (t *Text) runFinished(e agent.RunFinished) {
+	if t.bars != nil {
+		t.bars.finish()
+	}
+	n := e.Report.Totals
+	t.line("")
+	if e.Err != nil {
+		t.line("🛑 === SYNC STOPPED ===")
+	} else {
+		t.line("🎉 === SYNC COMPLETED ===")
+	}
+	t.line("⏱️  Duration: %s", duration(e.Report.Duration))
+	t.line("📊 Total Processed: %s", number(n.Processed()))
+	t.line("✅ Successful: %s", number(n.Successful()))
+	t.line("❌ Failed: %s", number(n.Failed))
+	if n.Skipped > 0 {
+		t.line("⏭️  Skipped (no such listing): %s", number(n.Skipped))
+	}
+	t.line("📈 Success Rate: %s", successRate(n.Successful(), n.Processed()))
+}
+
+// successRate never says 100% of what did not all succeed.
+func successRate(ok, all int64) string {
+	if all == 0 {
+		return "nothing to do"
+	}
+	if ok < all {
+		return fmt.Sprintf("%.1f%%", min(99.9, 100*float64(ok)/float64(all)))
+	}
+	return "100.0%"
+}
+
+func percent(done, total int64) float64 {
+	if total <= 0 {
+		return 0
+	}
+	return min(100, 100*float64(done)/float64(total))
+}
+
+// since is what is left at the rate so far, or "" where that cannot be said.
+func timeLeft(done, total int64, spent time.Duration) string {
+	if done <= 0 || total <= done {
+		return ""
+	}
+	left := time.Duration(float64(spent) / float64(done) * float64(total-done))
+	return left.Round(time.Second).String() + " left"
+}

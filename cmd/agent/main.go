@@ -1,0 +1,41 @@
+// Command agent keeps a complete, current copy of a RESO Web API feed in a
+// database. See 'agent --help' and the README.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// Set by the build: see the Makefile.
+var version, commit, date string
+
+// environment is what a command may know of the world besides its arguments.
+type environment struct {
+	get  func(string) string // an environment variable
+	host string              // this host's name
+	now  func() time.Time    // the wall clock
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// From the first signal on, a second one has its usual effect: the process
+	// ends at once.
+	context.AfterFunc(ctx, stop)
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	env := environment{get: os.Getenv, host: host, now: time.Now}
+	err = run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, env)
+	os.Exit(exitCode(err, os.Stderr))
+}
+
+// run does what the command line says.
+func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer, env environment) error {
+	return newRoot(stdout, stderr, env).execute(ctx, args)
+}

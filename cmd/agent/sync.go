@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"os"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+	"golang.org/x/term"
+
+	"resoagent/agent"
+	"resoagent/cmd/agent/console"
+)
+
+type syncCommand struct {
+	*root
+	settings
+	streams map[string]*bool // by stream
+	force   bool
+	dryRun  bool
+}
+
+func newSync(r *root) *ffcli.Command {
+	c := &syncCommand{root: r, streams: make(map[string]*bool)}
+	fs := r.flags("agent sync")
+	c.register(fs, r.env)
+	c.registerStreams(fs)
+	fs.BoolVar(&c.force, "force", false, "fetch everything again and rewrite what differs")
+	fs.BoolVar(&c.dryRun, "dry-run", false, "only show what would be fetched, and about how much disk it takes")
+	return &ffcli.Command{
+		Name: "sync", ShortUsage: "agent sync [--idx] [--vow] [--media] [--rooms] [--openhouse] [--force] [--dry-run] [flags]",
+		ShortHelp: "fetch what has changed into the database; no stream named: all five",
+		LongHelp: `Listings come first, then photos, rooms and open houses of listings that are there. A run that was
+stopped, by whatever, goes on where it stood when the command is given again.`,
+		FlagSet: fs, Options: options(), UsageFunc: usage, Exec: c.exec,
+	}
+}
+
+func (c *syncCommand) registerStreams(fs *flag.FlagSet) {
+	for _, x := range []struct{ flag, stream, text string }{
+		{"idx", agent.IDXProperty, "listings of the IDX feed"},
+		{"vow", agent.VOWProperty, "listings of the VOW feed"},
+		{"media", agent.Media, "photos and documents"},
+		{"rooms", agent.Rooms, "rooms"},
+		{"openhouse", agent.OpenHouse, "open houses"},
+	} {
+		c.streams[x.stream] = fs.Bool(x.flag, false, "sync "+x.text)
+	}
+}
+
+func (c *syncCommand) exec(ctx context.Context, args []string) error {
+	if err := noArguments(args); err != nil {
+		return err
+	}
+	if err := c.complete(); err != nil {
+		return err
+	}
+	sel := agent.Selection{Force: c.force}
+	for _, name := range agent.Streams() {
+		if *c.streams[name] {
+			sel.Streams = append(sel.Streams, name)
+		}
+	}
+	if c.dryRun {
+		items, left, err := agent.Plan(ctx, c.config, sel)
+		if err != nil {
+			return err
+		}
+		console.Plan(c.stdout, items, left)
+		return nil
+	}
+	observe, done := c.observer(c.stdout)
+	defer done()
+	c.config.Observe = observe
+	return syncOnce(ctx, c.config, sel)
+}
+
+// syncOnce runs an agent once. Rejects of this run are an error of their own.
+func syncOnce(ctx context.Context, config agent.Config, sel agent.Selection) (err error) {
+	a, err := agent.Open(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	report, err := a.Sync(ctx, sel)
+	if err != nil {
+		return err
+	}
+	if report.Totals.Failed > 0 {
+		return errRejects
+	}
+	return nil
+}
+
+// observer is what shows the run, and what ends it.
+func (s *settings) observer(w io.Writer) (observe func(agent.Event), done func()) {
+	if s.format == "json" {
+		return console.JSON(w, s.quiet), func() {}
+	}
+	t := console.NewText(w, consoleOptions(w, s.quiet))
+	return t.Observe, t.Close
+}
+
+// consoleOptions finds out whether w is a terminal that can show a bar.
+func consoleOptions(w io.Writer, quiet bool) console.Options {
+	o := console.Options{Quiet: quiet, Width: 80}
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return o
+	}
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+		o.Width = width
+	}
+	o.Terminal = true
+	return o
+}
