@@ -26,7 +26,8 @@ demo: ## sync from a simulated feed into an embedded database; needs Go alone
 
 test: ## run all tests under the race detector
 	scripts/test-prerequisites
-	go test -race -timeout 10m ./...
+	# Many tests wait for pauses that the agent keeps, so more run at once than there are cores.
+	go test -race -parallel 8 -timeout 10m ./...
 
 check: fmt-check vet lint test ## what has to pass before a change goes in
 

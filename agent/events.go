@@ -69,8 +69,10 @@ type PageStored struct {
 	Successful int64
 	Failed     int64
 	Skipped    int64
-	Done       int64
+	Done       int64 // of the pass, like SkippedInAll
 	Total      *int64
+
+	SkippedInAll int64
 }
 
 // Progress: a group has been stored.

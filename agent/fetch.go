@@ -59,11 +59,12 @@ type fetcher struct {
 	disordered   bool // this page's timestamps went backwards
 	disorders    int  // pages in a row that were asked for again because of that
 	last         time.Time
-	signature    uint64 // of this page's keys and timestamps, whatever their order
-	previous     uint64 // of the page before
-	sameInstant  bool   // all of the page has one timestamp
-	secondFound  bool   // the second walked by key has records at all
-	pageStart    checkpoint.Position
+	signature    uint64              // of this page's keys and timestamps, whatever their order
+	previous     uint64              // of the page before
+	sameInstant  bool                // all of the page has one timestamp
+	secondFound  bool                // the second walked by key has records at all
+	pageStart    checkpoint.Position // cursor and saved when the page began
+	pageSaved    checkpoint.Position
 	pageResumed  bool // begun in the middle, after a restart
 	futureInPage bool
 }
@@ -146,7 +147,7 @@ func (f *fetcher) beginPage() {
 		f.page++
 	}
 	f.pageResumed = false
-	f.pageStart = f.cursor
+	f.pageStart, f.pageSaved = f.cursor, f.saved
 	f.disordered, f.futureInPage = false, false
 	f.previous, f.signature = f.signature, 0
 	f.sameInstant = true
@@ -188,7 +189,9 @@ func (f *fetcher) move(r *record.Record) {
 		return
 	}
 	if r.Time.Before(f.last) {
-		f.disordered = true
+		// From here on nothing of this page moves the saved place: it goes back
+		// to where the page began.
+		f.disordered, f.saved = true, f.pageSaved
 		return
 	}
 	if !f.last.IsZero() && r.Time.After(f.last) {
@@ -224,9 +227,9 @@ func (f *fetcher) send(ctx context.Context, pageEnd bool) error {
 // advance ends a page that had records and decides where the next one begins.
 func (f *fetcher) advance(ctx context.Context, n int) error {
 	if f.disordered {
-		// What came is stored, but nothing is known of what lies between. The
-		// place goes back to where the page began and the page is asked for again.
-		f.cursor, f.saved = f.pageStart, f.pageStart
+		// What came is stored, but nothing is known of what lies between: the
+		// page is asked for again.
+		f.cursor, f.saved = f.pageStart, f.pageSaved
 		if f.disorders++; f.disorders > 1 {
 			return errors.Join(f.send(ctx, true), f.place(ErrDisorder))
 		}
@@ -242,7 +245,7 @@ func (f *fetcher) advance(ctx context.Context, n int) error {
 	}
 	// The source prints less precision than it filters by: the same second
 	// comes again and again. It is walked by key alone, from its beginning.
-	f.second, f.secondFound = true, false
+	f.second, f.secondFound, f.signature = true, false, 0
 	f.cursor = checkpoint.Position{Timestamp: f.cursor.Timestamp}
 	f.saved = f.cursor
 	f.observe(Notice{Text: fmt.Sprintf("%s: the source repeats the second %s; walking it by key", f.stream.name, f.cursor.Timestamp)})

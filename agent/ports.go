@@ -44,6 +44,8 @@ type Tables interface {
 	Tally(ctx context.Context, stream string, shape *record.Shape, feed string) (record.Tally, error)
 	// HasRows reports whether there is any row of a stream.
 	HasRows(ctx context.Context, shape *record.Shape, feed string) (bool, error)
+	// Orphans counts the parents that children of any stream wait for.
+	Orphans(ctx context.Context) (int64, error)
 }
 
 // Log is the SyncLog table.

@@ -98,7 +98,26 @@ func (a *Agent) run(ctx context.Context, streams []*stream, force bool, report *
 		report.Passes = append(report.Passes, pass)
 		report.Totals.Add(pass.Counters)
 	}
+	if childrenBegun {
+		if err := a.noteOrphans(ctx); err != nil {
+			return err
+		}
+	}
 	return a.finish(ctx, report)
+}
+
+// noteOrphans keeps the number of missing parents where 'agent status' finds it
+// without the destination.
+func (a *Agent) noteOrphans(ctx context.Context) error {
+	var n int64
+	err := newRetrier("destination", a.config.RetryFor, a.observe).do(ctx, func() (err error) {
+		n, err = a.tables.Orphans(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return a.file.Update(func(tx *checkpoint.Tx) error { return tx.PutNote(noteOrphans, n) })
 }
 
 // inUse tells a lost ownership from other errors.

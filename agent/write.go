@@ -45,12 +45,7 @@ type writer struct {
 	unfit   int64
 	inRow   int // rejects in a row, over the groups
 
-	page pageTally
-}
-
-// pageTally adds up a page over the groups it is spread over.
-type pageTally struct {
-	counters checkpoint.Counters
+	page checkpoint.Counters // of the page under way, over the groups it is spread over
 }
 
 // run commits groups until the fetcher closes the channel, and then the rest.
@@ -167,8 +162,9 @@ func (w *writer) flush(ctx context.Context, finish bool) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", w.stream.name, err)
 	}
+	before := w.state.Counters
 	w.state, w.expect, w.next, w.inRow = pending, pending.Sequence, pending.Sequence+1, inRow
-	w.report(g)
+	w.report(g, before)
 	w.chunks, w.bytes, w.orphans = nil, 0, nil
 	return nil
 }
@@ -293,23 +289,27 @@ func parentKeys(g *record.Group) []string {
 	return keys
 }
 
-// report tells of what has just been committed.
-func (w *writer) report(g *record.Group) {
+// report tells of what has just been committed. before is what was done before
+// it.
+func (w *writer) report(g *record.Group, before checkpoint.Counters) {
 	w.stored(w.state)
-	done := w.state.Counters.Seen()
+	done := before.Seen()
+	skipped := before.Skipped
 	for i, c := range w.chunks {
 		b := &g.Batches[i]
-		w.page.counters.Add(counters(b))
+		w.page.Add(counters(b))
+		done += counters(b).Seen()
+		skipped += int64(b.Skipped)
 		w.reportRefused(b)
 		if !c.pageEnd {
 			continue
 		}
-		n := w.page.counters
+		n := w.page
 		w.observe(PageStored{
 			Stream: w.stream.name, Page: b.Page, Processed: n.Processed(), Successful: n.Successful(),
-			Failed: n.Failed, Skipped: n.Skipped, Done: done, Total: w.total(),
+			Failed: n.Failed, Skipped: n.Skipped, Done: done, Total: w.total(), SkippedInAll: skipped,
 		})
-		w.page = pageTally{}
+		w.page = checkpoint.Counters{}
 	}
 	w.observe(Progress{Stream: w.stream.name, Done: done, Total: w.total()})
 }

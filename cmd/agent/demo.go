@@ -108,7 +108,7 @@ func (c *demoCommand) queries(ctx context.Context) (err error) {
 	for _, q := range []struct{ title, text string }{
 		{
 			"Where are the most homes for sale, and what do they cost?",
-			`SELECT city, count(*) AS listings, round(avg(list_price)) AS average_price
+			`SELECT city, count(*) AS listings, CAST(avg(list_price) AS INTEGER) AS average_price
 FROM Property WHERE standard_status = 'Active' AND transaction_type = 'For Sale'
 GROUP BY city ORDER BY listings DESC, city LIMIT 5`,
 		},

@@ -42,3 +42,9 @@ func (d *Destination) HasRows(ctx context.Context, shape *record.Shape, feed str
 	err = d.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM `+d.table(shape.Table)+` WHERE `+hash+` IS NOT NULL)`).Scan(&some)
 	return some, wrap("look at "+shape.Table, err)
 }
+
+// Orphans counts the parents that children of any stream wait for.
+func (d *Destination) Orphans(ctx context.Context) (n int64, err error) {
+	err = d.pool.QueryRow(ctx, `SELECT count(*) FROM (SELECT DISTINCT parent_key FROM `+d.table("agent_orphan")+`) t`).Scan(&n)
+	return n, wrap("count orphans", err)
+}

@@ -50,6 +50,12 @@ func (d *Destination) HasRows(ctx context.Context, shape *record.Shape, feed str
 	return some, wrap("look at "+shape.Table, err)
 }
 
+// Orphans counts the parents that children of any stream wait for.
+func (d *Destination) Orphans(ctx context.Context) (n int64, err error) {
+	err = d.db.QueryRowContext(ctx, `SELECT count(DISTINCT parent_key) FROM agent_orphan`).Scan(&n)
+	return n, wrap("count orphans", err)
+}
+
 // Mirror writes a finished run to SyncLog, once.
 func (d *Destination) Mirror(ctx context.Context, r record.Run) error {
 	positions, err := json.Marshal(r.Positions)

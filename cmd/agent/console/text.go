@@ -3,7 +3,6 @@ package console
 import (
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
@@ -155,7 +154,7 @@ func (t *Text) keysLoaded(e agent.KeysLoaded) {
 	t.line("✅ Loaded %s property keys%s", number(int64(e.Keys)), from) //nolint:gosec // far below the limit
 }
 
-// phases are the headings of the user's console.
+// heading is one of the headings of the user's console.
 func heading(stream string) string {
 	switch stream {
 	case agent.Media:
@@ -198,9 +197,9 @@ func (t *Text) passStarted(e agent.PassStarted) {
 	default:
 		t.line("📅 Last sync: %s", e.From)
 	}
-	noun := "records to process"
-	if child {
-		noun = strings.ToLower(agent.Title(e.Stream)) + " records"
+	noun := records(e.Stream)
+	if !child {
+		noun += " to process"
 	}
 	if e.Total != nil {
 		t.line("📊 Total %s: %s", noun, number(*e.Total))
@@ -213,6 +212,19 @@ func (t *Text) passStarted(e agent.PassStarted) {
 	if t.bars != nil {
 		t.bars.start(e)
 	}
+}
+
+// records is the noun for a stream's records.
+func records(stream string) string {
+	switch stream {
+	case agent.Media:
+		return "media records"
+	case agent.Rooms:
+		return "room records"
+	case agent.OpenHouse:
+		return "open house records"
+	}
+	return "records"
 }
 
 func (t *Text) pageStarted(e agent.PageStarted) {
@@ -231,10 +243,7 @@ func (t *Text) pageStarted(e agent.PageStarted) {
 }
 
 func (t *Text) pageFetched(e agent.PageFetched) {
-	noun := "records"
-	if agent.IsChild(e.Stream) {
-		noun = strings.ToLower(agent.Title(e.Stream)) + " records"
-	}
+	noun := records(e.Stream)
 	if e.Records == 0 {
 		t.batch("📭 Batch %d: no further %s", e.Page, noun)
 		return
@@ -250,7 +259,10 @@ func (t *Text) pageStored(e agent.PageStored) {
 	}
 	t.batch("✅ Batch %d: Processed %s, Success: %s, Failed: %s%s", e.Page, number(e.Processed), number(e.Successful), number(e.Failed), skipped)
 	if e.Total != nil && *e.Total > 0 {
-		t.batch("📈 Progress: %.1f%% (%s/%s)", percent(e.Done, *e.Total), number(e.Done), number(*e.Total))
+		if skipped != "" {
+			skipped = " - Skipped: " + number(e.SkippedInAll)
+		}
+		t.batch("📈 Progress: %.1f%% (%s/%s)%s", percent(e.Done, *e.Total), number(e.Done), number(*e.Total), skipped)
 	}
 }
 
@@ -336,7 +348,7 @@ func percent(done, total int64) float64 {
 	return min(100, 100*float64(done)/float64(total))
 }
 
-// since is what is left at the rate so far, or "" where that cannot be said.
+// timeLeft is what is left at the rate so far, or "" where that cannot be said.
 func timeLeft(done, total int64, spent time.Duration) string {
 	if done <= 0 || total <= done {
 		return ""

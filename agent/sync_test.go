@@ -1,0 +1,438 @@
+package agent_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"resoagent/agent"
+	"resoagent/internal/harness"
+	"resoagent/internal/simulator"
+)
+
+func onlyPages(r *http.Request) bool { return r.URL.Query().Get("$top") != "0" }
+
+func TestFullSyncEqualsSource(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, db *harness.Database) {
+		o := harness.Small()
+		o.DeletedShare = 0.03
+		s := newSetup(t, harness.NewSource(t, o), db)
+		report := s.mustSync(t)
+		s.compare(t)
+		for _, p := range report.Passes {
+			if p.Check == nil || p.Check.Gap() != 0 {
+				t.Errorf("%s: the report's check is %+v, want a gap of 0", p.Stream, p.Check)
+			}
+			if p.Pages < 2 {
+				t.Errorf("%s had %d pages; the test wants several", p.Stream, p.Pages)
+			}
+		}
+		if n := pass(t, report, agent.Media).Counters; n.Skipped == 0 || n.Deleted == 0 {
+			t.Errorf("media: %+v, want some skipped and some deleted", n)
+		}
+		orphans := db.Count(t, "agent_orphan", "")
+		if orphans == 0 {
+			t.Error("no orphan's parent was remembered")
+		}
+		status, err := agent.ReadStatus(t.Context(), s.config.StateDir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status.OrphanParents == 0 || status.KeySet.Keys != 300 || status.PendingSyncLog != 0 {
+			t.Errorf("status after the run: %+v", status)
+		}
+	})
+}
+
+// A second run asks for what is new, finds nothing, and touches no row: neither
+// xmin nor xmax of any row changes.
+func TestSecondRunTouchesNothing(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewPostgres(t))
+	s.mustSync(t)
+	versions := func() map[string]string {
+		out := make(map[string]string)
+		for _, table := range []string{"property", "media", "propertyrooms", "openhouse"} {
+			for _, row := range s.db.Strings(t, "SELECT ctid::text, xmin::text || '/' || xmax::text FROM "+s.db.Table(table)) {
+				out[table+row[0]] = row[1]
+			}
+		}
+		return out
+	}
+	before := versions()
+	s.source.ResetRequests()
+	report := s.mustSync(t)
+	if n := report.Totals.Seen(); n != 0 {
+		t.Errorf("the second run saw %d records, want none", n)
+	}
+	if n := s.source.Pages(simulator.Media); n != 2 {
+		t.Errorf("the second run asked for %d pages of media, want 2: an empty page is asked for twice", n)
+	}
+	// Everything fetched again is found unchanged by a read and not locked.
+	report, err := s.syncWith(t, t.Context(), agent.Selection{Force: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Totals.Written != 0 || report.Totals.Unchanged == 0 {
+		t.Errorf("the forced run: %+v, want everything unchanged", report.Totals)
+	}
+	if diff := cmp.Diff(before, versions()); diff != "" {
+		t.Errorf("rows were touched (-before +after):\n%s", diff)
+	}
+}
+
+func TestSelections(t *testing.T) {
+	t.Parallel()
+	source := harness.NewSource(t, harness.Small())
+	for _, test := range []struct {
+		first, second []string
+		want          harness.Feeds
+	}{
+		{first: []string{agent.IDXProperty}, want: harness.Feeds{IDX: true}},
+		{first: []string{agent.VOWProperty}, want: harness.Feeds{VOW: true}},
+		{first: []string{agent.VOWProperty, agent.IDXProperty}, want: harness.Feeds{IDX: true, VOW: true}},
+		{
+			first: []string{agent.VOWProperty}, second: []string{agent.Media, agent.Rooms},
+			want: harness.Feeds{VOW: true, Media: simulator.VOW, Rooms: simulator.VOW},
+		},
+		{
+			first: []string{agent.IDXProperty}, second: []string{agent.OpenHouse},
+			want: harness.Feeds{IDX: true, OpenHouse: simulator.VOW},
+		},
+		{
+			first: []string{agent.IDXProperty, agent.VOWProperty, agent.Media},
+			want:  harness.Feeds{IDX: true, VOW: true, Media: simulator.VOW},
+		},
+	} {
+		t.Run(strings.Join(append(test.first, test.second...), "+"), func(t *testing.T) {
+			t.Parallel()
+			s := newSetup(t, source, harness.NewSQLite(t))
+			report := s.mustSync(t, test.first...)
+			if len(report.Passes) != len(test.first) {
+				t.Errorf("%d passes for %v", len(report.Passes), test.first)
+			}
+			if test.second != nil {
+				s.mustSync(t, test.second...)
+			}
+			harness.Compare(t, s.source, s.db, test.want)
+			for table, on := range map[string]bool{
+				"media": test.want.Media != "", "propertyrooms": test.want.Rooms != "", "openhouse": test.want.OpenHouse != "",
+			} {
+				if n := s.db.Count(t, table, ""); (n > 0) != on {
+					t.Errorf("%s has %d rows, wanted some: %t", table, n, on)
+				}
+			}
+		})
+	}
+}
+
+func TestTokensDecideFeeds(t *testing.T) {
+	t.Parallel()
+	source := harness.NewSource(t, harness.Small())
+	t.Run("IDX alone", func(t *testing.T) {
+		t.Parallel()
+		s := newSetup(t, source, harness.NewSQLite(t))
+		s.config.VOWToken = ""
+		s.mustSync(t)
+		harness.Compare(t, source, s.db, harness.Feeds{IDX: true, Media: simulator.IDX, Rooms: simulator.IDX, OpenHouse: simulator.IDX})
+		if n := s.db.Count(t, "property", "vow IS NOT NULL"); n != 0 {
+			t.Errorf("%d VOW copies without a VOW token", n)
+		}
+		said := false
+		for _, n := range of[agent.Notice](s.log) {
+			said = said || strings.Contains(n.Text, "vow_property is left out")
+		}
+		if !said {
+			t.Error("nothing says that VOW is left out")
+		}
+	})
+	t.Run("selected without a token", func(t *testing.T) {
+		t.Parallel()
+		s := newSetup(t, source, harness.NewSQLite(t))
+		s.config.IDXToken = ""
+		_, err := s.sync(t, agent.IDXProperty)
+		if !errors.Is(err, agent.ErrConfig) || !strings.Contains(err.Error(), "--idx-token") {
+			t.Errorf("error %v, want ErrConfig that names --idx-token", err)
+		}
+	})
+}
+
+// Neither feed overwrites the other, and the typed columns follow VOW.
+func TestFeedsAreKeptApart(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, db *harness.Database) {
+		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+		s.mustSync(t, agent.IDXProperty)
+		n := db.Count(t, "property", "vow IS NOT NULL OR close_price IS NOT NULL OR list_price IS NULL")
+		if n != 0 {
+			t.Errorf("after IDX alone %d rows have VOW's content or no price", n)
+		}
+		s.mustSync(t, agent.VOWProperty)
+		dates := "listing_contract_date IS NOT NULL"
+		if n := db.Count(t, "property", dates+" AND idx IS NOT NULL"); n == 0 {
+			t.Error("the typed columns did not follow VOW, which has the contract date")
+		}
+		// IDX again, with changes: the typed columns must stay VOW's.
+		key := db.Strings(t, "SELECT listing_key FROM "+db.Table("property")+" WHERE "+dates+" AND idx IS NOT NULL ORDER BY 1 LIMIT 1")[0][0]
+		err := s.source.Touch(simulator.Property, key, time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC), map[string]any{"ListPrice": 123456.0})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := db.Strings(t, "SELECT CAST(list_price AS text) FROM "+db.Table("property")+" WHERE listing_key = '"+key+"'")
+		s.mustSync(t, agent.IDXProperty)
+		after := db.Strings(t, "SELECT CAST(list_price AS text) FROM "+db.Table("property")+" WHERE listing_key = '"+key+"'")
+		if diff := cmp.Diff(before, after); diff != "" {
+			t.Errorf("the IDX copy changed a typed column of a listing that is in VOW:\n%s", diff)
+		}
+		s.mustSync(t, agent.VOWProperty)
+		n = db.Count(t, "property", "listing_key = '"+key+"' AND list_price = 123456")
+		if n != 1 {
+			t.Error("VOW's new price did not reach the typed column")
+		}
+		harness.Compare(t, s.source, db, harness.Feeds{IDX: true, VOW: true})
+	})
+}
+
+func TestChangesArrive(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, db *harness.Database) {
+		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+		s.mustSync(t)
+		keys := db.Strings(t, "SELECT listing_key, CAST(vow_timestamp AS text) FROM "+db.Table("property")+" WHERE idx IS NOT NULL ORDER BY vow_timestamp DESC, listing_key LIMIT 3")
+		later := time.Date(2026, 7, 2, 10, 0, 0, 0, time.UTC)
+		if err := s.source.Touch(simulator.Property, keys[1][0], later, map[string]any{"PublicRemarks": "new words", "ListPrice": nil}); err != nil {
+			t.Fatal(err)
+		}
+		report := s.mustSync(t)
+		if n := pass(t, report, agent.VOWProperty).Counters; n.Written != 1 || n.Seen() != 1 {
+			t.Errorf("one listing changed, the pass says %+v", n)
+		}
+		s.compare(t)
+		if n := db.Count(t, "property", "listing_key = '"+keys[1][0]+"' AND list_price IS NULL"); n != 1 {
+			t.Error("a value that became null is still in its typed column")
+		}
+	})
+}
+
+// Timestamps have whole seconds: a row can change within the second that was
+// stored last. Read again, it differs by its content.
+func TestChangeWithinTheSameSecond(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, db *harness.Database) {
+		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+		s.mustSync(t)
+		row := s.db.Strings(t, "SELECT listing_key, position_timestamp FROM "+db.Table("property")+", "+db.Table("agent_position")+
+			" WHERE stream = 'vow_property' AND idx IS NOT NULL ORDER BY listing_key LIMIT 1")[0]
+		at, err := time.Parse(time.RFC3339, row[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		at = at.Add(time.Second)
+		for _, remarks := range []string{"first", "second"} {
+			if err := s.source.Touch(simulator.Property, row[0], at, map[string]any{"PublicRemarks": remarks}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.syncWith(t, t.Context(), agent.Selection{Force: remarks == "second"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.compare(t)
+	})
+}
+
+// A row that looks newer than the source's is left alone by a normal pass and
+// overwritten by a forced one.
+func TestForceOverwritesNewerRows(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, db *harness.Database) {
+		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+		s.mustSync(t)
+		future := "'2030-01-01T00:00:00.000000Z'"
+		db.Exec(t, "UPDATE "+db.Table("media")+" SET record = '{\"wrong\":true}', record_hash = 1, record_timestamp = "+future)
+		db.Exec(t, "UPDATE "+db.Table("property")+" SET vow = '{\"wrong\":true}', vow_hash = 1, vow_timestamp = "+future)
+		if _, err := s.syncWith(t, t.Context(), agent.Selection{Force: true}); err != nil {
+			t.Fatal(err)
+		}
+		s.compare(t)
+	})
+}
+
+func TestRowThatLooksNewerIsKept(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, db *harness.Database) {
+		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+		s.mustSync(t, agent.VOWProperty)
+		key := db.Strings(t, "SELECT min(listing_key) FROM "+db.Table("property"))[0][0]
+		db.Exec(t, "UPDATE "+db.Table("property")+" SET vow_hash = 1, vow_timestamp = '2030-01-01T00:00:00.000000Z' WHERE listing_key = '"+key+"'")
+		if err := s.source.Touch(simulator.Property, key, time.Date(2026, 7, 2, 0, 0, 0, 0, time.UTC), map[string]any{"PublicRemarks": "older"}); err != nil {
+			t.Fatal(err)
+		}
+		report := s.mustSync(t, agent.VOWProperty)
+		if n := report.Totals; n.Unchanged != 1 || n.Written != 0 {
+			t.Errorf("an older record came: %+v, want it unchanged", n)
+		}
+	})
+}
+
+// DESIGN's measure of paging: clusters of one second that are larger than
+// pages, silent page caps, next links and other orders of keys lose nothing.
+func TestSourcesThatPageDifferently(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*simulator.Options){
+		"cluster of three pages":   func(o *simulator.Options) { o.ClusterSize = 300 },
+		"page cap below the batch": func(o *simulator.Options) { o.Faults.PageCap = 17 },
+		"next link before":         func(o *simulator.Options) { o.Faults.NextLink = simulator.NextLinkBefore },
+		"next link after": func(o *simulator.Options) {
+			o.Faults.NextLink, o.Faults.NextLinkHost = simulator.NextLinkAfter, "https://elsewhere.example"
+		},
+		"case-insensitive keys": func(o *simulator.Options) { o.Faults.Collation, o.ClusterSize = simulator.IgnoreCase, 250 },
+		"numeric keys":          func(o *simulator.Options) { o.Faults.Collation, o.ClusterSize = simulator.NumericAware, 250 },
+		"microseconds":          func(o *simulator.Options) { o.Faults.Precision = simulator.Microseconds },
+		"no fractions in filters": func(o *simulator.Options) {
+			o.Faults.RejectFractions = true
+		},
+		"hidden microseconds": func(o *simulator.Options) {
+			o.Faults.Precision, o.ClusterSize = simulator.HiddenMicroseconds, 300
+		},
+		"no count":       func(o *simulator.Options) { o.Faults.CountRefused = http.StatusNotImplemented },
+		"count refused":  func(o *simulator.Options) { o.Faults.CountRefused = http.StatusBadRequest },
+		"count left out": func(o *simulator.Options) { o.Faults.CountAbsent = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := harness.Small()
+			change(&o)
+			s := newSetup(t, harness.NewSource(t, o), harness.NewSQLite(t))
+			report := s.mustSync(t)
+			s.compare(t)
+			counted := o.Faults.CountRefused == 0 && !o.Faults.CountAbsent
+			if got := pass(t, report, agent.Media).Check != nil; got != counted {
+				t.Errorf("the report has a check: %t, want %t", got, counted)
+			}
+			if !counted {
+				return
+			}
+			// A second that was read twice counts its skipped children twice.
+			gap := pass(t, report, agent.Media).Check.Gap()
+			if gap > 0 || (gap < 0 && o.Faults.Precision != simulator.HiddenMicroseconds) {
+				t.Errorf("gap %d", gap)
+			}
+		})
+	}
+}
+
+func TestHiddenMicrosecondsWalkTheSecondByKey(t *testing.T) {
+	t.Parallel()
+	o := harness.Small()
+	o.ClusterSize, o.Faults.Precision = 350, simulator.HiddenMicroseconds
+	s := newSetup(t, harness.NewSource(t, o), harness.NewSQLite(t))
+	s.mustSync(t, agent.VOWProperty, agent.Media)
+	walked := 0
+	for _, r := range s.source.Requests() {
+		if strings.Contains(r.Query["$filter"], " lt ") && r.Query["$orderby"] == "MediaKey" {
+			walked++
+		}
+	}
+	if walked < 3 {
+		t.Errorf("%d pages were asked for by key alone, want the whole second", walked)
+	}
+	harness.Compare(t, s.source, s.db, harness.Feeds{VOW: true, Media: simulator.VOW})
+}
+
+// What is asked for, to the letter.
+func TestQueries(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
+	s.config.MediaFilter = "ResourceName eq 'Property' or ResourceName eq 'Office'"
+	s.mustSync(t)
+	first := make(map[string]simulator.Request)
+	for _, r := range s.source.Requests() {
+		if strings.ContainsRune(r.RawQuery, '+') || strings.Contains(r.RawQuery, "$skip") {
+			t.Fatalf("the query %s has a plus or a skip", r.RawQuery)
+		}
+		id := fmt.Sprintf("%s %s", r.Feed, r.Resource)
+		if _, seen := first[id]; !seen && r.Query["$top"] != "0" {
+			first[id] = r
+		}
+	}
+	got := make(map[string]map[string]string)
+	for id, r := range first {
+		got[id] = maps.Clone(r.Query)
+	}
+	property := map[string]string{
+		"$filter":  "(ModificationTimestamp gt 1970-01-01T00:00:00Z or (ModificationTimestamp eq 1970-01-01T00:00:00Z and ListingKey gt '0'))",
+		"$orderby": "ModificationTimestamp,ListingKey", "$top": "100",
+	}
+	child := func(key string) map[string]string {
+		return map[string]string{
+			"$filter":  "(ModificationTimestamp gt 1970-01-01T00:00:00Z or (ModificationTimestamp eq 1970-01-01T00:00:00Z and " + key + " gt '0'))",
+			"$orderby": "ModificationTimestamp," + key, "$top": "100",
+		}
+	}
+	want := map[string]map[string]string{
+		"idx Property": property, "vow Property": property,
+		"vow Media": {
+			"$filter": "(ResourceName eq 'Property' or ResourceName eq 'Office') and (MediaModificationTimestamp gt 1970-01-01T00:00:00Z" +
+				" or (MediaModificationTimestamp eq 1970-01-01T00:00:00Z and MediaKey gt '0'))",
+			"$orderby": "MediaModificationTimestamp,MediaKey", "$top": "100",
+		},
+		"vow PropertyRooms": child("RoomKey"), "vow OpenHouse": child("OpenHouseKey"),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("first pages (-want +got):\n%s", diff)
+	}
+	if first["vow Media"].UserAgent != "resoagent/test" {
+		t.Errorf("User-Agent %q", first["vow Media"].UserAgent)
+	}
+}
+
+func TestChildrenNeedListings(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, db *harness.Database) {
+		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+		_, err := s.sync(t, agent.Media)
+		if !errors.Is(err, agent.ErrNoKeys) || err.Error() != "No property keys loaded: run property sync first" {
+			t.Errorf("error %v, want the user's own words", err)
+		}
+		if n := len(s.source.Requests()); n != 0 {
+			t.Errorf("%d requests were made before that was said", n)
+		}
+	})
+}
+
+// A run fetches the counts only.
+func TestPlanWritesNothing(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, db *harness.Database) {
+		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+		items, _, err := agent.Plan(t.Context(), s.config, agent.Selection{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(items) != 5 || *items[1].Records != int64(s.source.Count(simulator.VOW, simulator.Property)) || *items[1].Bytes < 100_000 {
+			t.Errorf("plan %+v", items)
+		}
+		for _, r := range s.source.Requests() {
+			if r.Rows != 0 {
+				t.Errorf("the plan fetched %d records of %s", r.Rows, r.Resource)
+			}
+		}
+		s.mustSync(t)
+		items, _, err = agent.Plan(t.Context(), s.config, agent.Selection{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range items {
+			if *i.Records != 0 || i.From == "" {
+				t.Errorf("after a full sync the plan still has %+v", i)
+			}
+		}
+	})
+}
