@@ -124,3 +124,17 @@ func (d *Database) Strings(tb testing.TB, query string, args ...any) (out [][]st
 	}
 	return out
 }
+
+// Close closes the test's own connection, so that the file can be replaced.
+func (d *Database) Close(tb testing.TB) {
+	tb.Helper()
+	if err := d.db.Close(); err != nil {
+		tb.Fatalf("close database: %v", err)
+	}
+}
+
+// Reopen opens a SQLite file again after Close.
+func (d *Database) Reopen(tb testing.TB) {
+	tb.Helper()
+	d.open(tb, "sqlite", "file:"+d.URL[len("sqlite:"):]+"?_pragma=busy_timeout(5000)")
+}
