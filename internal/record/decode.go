@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -137,39 +138,38 @@ func (r *reader) finish() Record {
 	return *rec
 }
 
-// reason finds what would make the record unstorable in any destination.
+// reason finds what would make the record unstorable in any destination. Key,
+// parent and time are kept where they are good, also of a reject: it is still a
+// place to resume from.
 func (r *reader) reason() string {
 	rec, s := &r.rec, r.shape
-	if why := unstorable(rec.JSON); why != "" {
-		// A key that is itself broken is no key: the hash of the bytes stands in.
-		if !utf8.ValidString(rec.Key) || strings.ContainsRune(rec.Key, 0) {
-			rec.Key = ""
+	at, err := ParseTimestamp(rec.Timestamp)
+	if err == nil {
+		rec.Time = at
+	}
+	why := unstorable(rec.JSON)
+	for _, key := range []struct {
+		name string
+		text *string
+	}{{s.Key, &rec.Key}, {s.Parent, &rec.Parent}} {
+		if !utf8.ValidString(*key.text) || strings.ContainsAny(*key.text, "\x00\uFFFD") && why != "" {
+			*key.text = ""
 		}
-		if !utf8.ValidString(rec.Parent) || strings.ContainsRune(rec.Parent, 0) {
-			rec.Parent = ""
+		if len(*key.text) > maxKey {
+			*key.text = ""
+			why = cmp.Or(why, fmt.Sprintf("%s is longer than %d bytes", key.name, maxKey))
 		}
+	}
+	switch {
+	case why != "":
 		return why
-	}
-	if len(rec.Key) > maxKey {
-		rec.Key = ""
-		return fmt.Sprintf("%s is longer than %d bytes", s.Key, maxKey)
-	}
-	if len(rec.Parent) > maxKey {
-		rec.Parent = ""
-		return fmt.Sprintf("%s is longer than %d bytes", s.Parent, maxKey)
-	}
-	if rec.Key == "" {
+	case rec.Key == "":
 		return "no " + s.Key
-	}
-	if rec.Timestamp == "" {
+	case rec.Timestamp == "":
 		return "no " + s.Timestamp
-	}
-	t, err := ParseTimestamp(rec.Timestamp)
-	if err != nil {
+	case err != nil:
 		return fmt.Sprintf("%s is not a timestamp: %.40q", s.Timestamp, rec.Timestamp)
-	}
-	rec.Time = t
-	if s.Parent != "" && rec.Parent == "" {
+	case s.Parent != "" && rec.Parent == "":
 		return "no " + s.Parent
 	}
 	return ""

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"resoagent/internal/record"
 )
 
 // Error is a fault of the source.
@@ -149,5 +151,9 @@ func broken(resource string, cause error) error {
 	if errors.As(cause, &e) {
 		return cause
 	}
-	return &Error{Resource: resource, Message: clip(cause.Error(), 300), Cause: cause}
+	return &Error{
+		Resource: resource, Message: clip(cause.Error(), 300), Cause: cause,
+		// What is too large will be too large again.
+		permanent: errors.Is(cause, errTooLarge) || errors.Is(cause, record.ErrTooLarge),
+	}
 }

@@ -1,0 +1,25 @@
+package record
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+func BenchmarkRead(b *testing.B) {
+	var text strings.Builder
+	text.WriteString(`{"ListingKey":"W1","ModificationTimestamp":"2024-01-01T00:00:00Z","ListPrice":899000.0`)
+	for _, c := range Property().Columns {
+		text.WriteString(`,"` + c.Field + `x":null,"` + c.Field + `y":[],"` + c.Field + `":"12"`)
+	}
+	text.WriteString(`}`)
+	s := Property()
+	b.SetBytes(int64(text.Len()))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Read(jsontext.NewDecoder(strings.NewReader(text.String()), DecodeOptions()...)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

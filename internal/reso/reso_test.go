@@ -1,0 +1,378 @@
+package reso
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"resoagent/internal/record"
+)
+
+func client(tb testing.TB, handler http.HandlerFunc) *Client {
+	tb.Helper()
+	server := httptest.NewServer(handler)
+	tb.Cleanup(server.Close)
+	c, err := New(Options{
+		URL: server.URL + "/odata/", Tokens: map[string]string{"vow": "secret-token"}, StallTimeout: 300 * time.Millisecond, UserAgent: "resoagent/test",
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return c
+}
+
+func query() record.Query { return record.Query{Shape: record.Property(), Feed: "vow", Top: 10} }
+
+func keys(tb testing.TB, c *Client) (keys []string, err error) {
+	tb.Helper()
+	err = c.Page(tb.Context(), query(), func(r record.Record) error {
+		keys = append(keys, r.Key)
+		return nil
+	})
+	return keys, err
+}
+
+const row = `{"ListingKey":"%s","ModificationTimestamp":"2024-01-01T00:00:00Z"}`
+
+func rows(names ...string) string {
+	var out []string
+	for _, n := range names {
+		out = append(out, fmt.Sprintf(row, n))
+	}
+	return strings.Join(out, ",")
+}
+
+func TestFilter(t *testing.T) {
+	at := record.Cursor{Timestamp: "2024-05-06T07:08:09.5Z", Key: "W'1"}
+	for _, test := range []struct {
+		name  string
+		query record.Query
+		want  string
+	}{
+		{"beginning", record.Query{}, "(ModificationTimestamp gt 1970-01-01T00:00:00Z or (ModificationTimestamp eq 1970-01-01T00:00:00Z and ListingKey gt '0'))"},
+		{"behind a record", record.Query{After: at}, "(ModificationTimestamp gt 2024-05-06T07:08:09.5Z or (ModificationTimestamp eq 2024-05-06T07:08:09.5Z and ListingKey gt 'W''1'))"},
+		{"with a filter", record.Query{After: at, Filter: "A eq 1 or B eq 2"}, "(A eq 1 or B eq 2) and (ModificationTimestamp gt 2024-05-06T07:08:09.5Z or (ModificationTimestamp eq 2024-05-06T07:08:09.5Z and ListingKey gt 'W''1'))"},
+		{"a second", record.Query{After: at, Second: true}, "(ModificationTimestamp ge 2024-05-06T07:08:09.5Z and ModificationTimestamp lt 2024-05-06T07:08:10Z and ListingKey gt 'W''1')"},
+		{"a second's beginning", record.Query{After: record.Cursor{Timestamp: at.Timestamp}, Second: true}, "(ModificationTimestamp ge 2024-05-06T07:08:09.5Z and ModificationTimestamp lt 2024-05-06T07:08:10Z)"},
+		{"all", record.Query{All: true}, ""},
+		{"all of a filter", record.Query{All: true, Filter: "A eq 1"}, "(A eq 1)"},
+	} {
+		test.query.Shape = record.Property()
+		got, err := filter(test.query)
+		if err != nil || got != test.want {
+			t.Errorf("%s: %v\n got %s\nwant %s", test.name, err, got, test.want)
+		}
+	}
+	hostile := record.Query{Shape: record.Property(), After: record.Cursor{Timestamp: "2024-01-01T00:00:00Z or true", Key: "x"}}
+	if _, err := filter(hostile); !errors.Is(err, record.ErrTimestamp) {
+		t.Errorf("a timestamp that would change the question: %v", err)
+	}
+}
+
+func TestEncode(t *testing.T) {
+	got := encode("$filter", "A eq 'x+y & é'", "$top", "5")
+	if want := "$filter=A%20eq%20%27x%2By%20%26%20%C3%A9%27&$top=5"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func FuzzFilter(f *testing.F) {
+	f.Add("2024-01-01T00:00:00Z", "W'1", false)
+	f.Fuzz(func(t *testing.T, timestamp, key string, second bool) {
+		text, err := filter(record.Query{Shape: record.Property(), After: record.Cursor{Timestamp: timestamp, Key: key}, Second: second})
+		if err != nil {
+			return
+		}
+		// Outside of quotes there is nothing that came from the source but digits.
+		outside := ""
+		for i, part := range strings.Split(strings.ReplaceAll(text, "''", ""), "'") {
+			if i%2 == 0 {
+				outside += part
+			}
+		}
+		if strings.Count(text, "'")%2 != 0 || strings.ContainsAny(outside, "\x00,;&#$") {
+			t.Errorf("timestamp %q and key %q make %s", timestamp, key, text)
+		}
+	})
+}
+
+func TestPage(t *testing.T) {
+	for name, body := range map[string]string{
+		"value last":      `{"@odata.context":"x","@odata.count":5,"value":[` + rows("a", "b") + `]}`,
+		"value first":     `{"value":[` + rows("a", "b") + `],"@odata.nextLink":"https://elsewhere.example/x"}`,
+		"spread out":      "\n { \"value\" : [\n" + rows("a", "b") + "\n]\n}\n\n",
+		"unknown members": `{"x":{"value":[1]},"value":[` + rows("a", "b") + `],"y":null}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got *http.Request
+			c := client(t, func(w http.ResponseWriter, r *http.Request) {
+				got = r
+				_, _ = io.WriteString(w, body)
+			})
+			names, err := keys(t, c)
+			if err != nil || !cmp.Equal(names, []string{"a", "b"}) {
+				t.Fatalf("%v, %v", names, err)
+			}
+			if got.URL.Path != "/odata/Property" || got.Header.Get("Authorization") != "Bearer secret-token" ||
+				got.Header.Get("User-Agent") != "resoagent/test" || got.Header.Get("Accept-Encoding") != "gzip" {
+				t.Errorf("request %s, %v", got.URL, got.Header)
+			}
+		})
+	}
+}
+
+// What is broken is an error that may pass, and what came before it is good.
+func TestBrokenPages(t *testing.T) {
+	for name, test := range map[string]struct {
+		body string
+		good int
+		says string
+	}{
+		"empty":             {"", 0, "the answer is empty"},
+		"HTML":              {"<html><body>busy</body></html>", 0, "not JSON, it begins with"},
+		"a list":            {"[]", 0, "not JSON"},
+		"no value":          {`{"@odata.context":"x"}`, 0, `no "value"`},
+		"value is null":     {`{"value":null}`, 0, "not a list"},
+		"error body":        {`{"error":{"code":"42","message":"busy"}}`, 0, "code 42: an error with status 200: busy"},
+		"error after value": {`{"value":[` + rows("a") + `],"error":{"message":"half"}}`, 1, "half"},
+		"cut in a record":   {`{"value":[` + rows("a") + `,{"ListingKey":"b`, 1, ""},
+		"cut behind one":    {`{"value":[` + rows("a") + `,`, 1, ""},
+		"cut behind list":   {`{"value":[` + rows("a") + `]`, 1, ""},
+		"second document":   {`{"value":[` + rows("a") + `]}{"value":[]}`, 1, "more follows"},
+		"rubbish behind":    {`{"value":[` + rows("a") + `]}x`, 1, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := client(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, test.body) })
+			names, err := keys(t, c)
+			var fault *Error
+			if !errors.As(err, &fault) || !fault.Temporary() || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("error %v, want a temporary one that says %q", err, test.says)
+			}
+			if len(names) != test.good {
+				t.Errorf("%d good records, want %d", len(names), test.good)
+			}
+		})
+	}
+}
+
+func TestStatuses(t *testing.T) {
+	const odata = `{"error":{"code":"1111","message":"no such\n field"}}`
+	for _, test := range []struct {
+		status    int
+		body      string
+		temporary bool
+		throttled bool
+		refused   bool
+		says      string
+	}{
+		{400, odata, false, false, true, "read Property: HTTP 400 Bad Request, code 1111: no such field"},
+		{401, odata, false, false, false, "check the feed's token"},
+		{403, "<html>denied", false, false, false, "<html>denied"},
+		{404, "", false, false, true, "check --source-url"},
+		{408, "", true, false, false, ""},
+		{429, "", true, true, false, "HTTP 429"},
+		{500, "", true, false, false, ""},
+		{501, odata, false, false, true, "HTTP 501"},
+		{503, "", true, false, false, ""},
+		{302, "", false, false, false, "not followed"},
+		{204, "", false, false, false, "HTTP 204"},
+	} {
+		t.Run(fmt.Sprint(test.status), func(t *testing.T) {
+			c := client(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Location", "https://elsewhere.example/")
+				w.WriteHeader(test.status)
+				_, _ = io.WriteString(w, test.body)
+			})
+			_, err := keys(t, c)
+			var e *Error
+			if !errors.As(err, &e) {
+				t.Fatalf("error %v", err)
+			}
+			if e.Temporary() != test.temporary || e.Throttled() != test.throttled || e.Refused() != test.refused || !strings.Contains(e.Error(), test.says) {
+				t.Errorf("%v: temporary %t, throttled %t, refused %t", e, e.Temporary(), e.Throttled(), e.Refused())
+			}
+		})
+	}
+}
+
+func TestCount(t *testing.T) {
+	for _, test := range []struct {
+		status  int
+		body    string
+		n       int64
+		ok, bad bool
+	}{
+		{200, `{"@odata.count":42,"value":[]}`, 42, true, false},
+		{200, `{"value":[],"@odata.count":"42"}`, 42, true, false},
+		{200, `{"@odata.count":42}`, 42, true, false},
+		{200, `{"value":[]}`, 0, false, false},
+		{200, `{"value":[],"@odata.count":-1}`, -1, false, false},
+		{400, ``, 0, false, false},
+		{501, ``, 0, false, false},
+		{401, ``, 0, false, true},
+		{500, ``, 0, false, true},
+	} {
+		var asked string
+		c := client(t, func(w http.ResponseWriter, r *http.Request) {
+			asked = r.URL.RawQuery
+			w.WriteHeader(test.status)
+			_, _ = io.WriteString(w, test.body)
+		})
+		n, ok, err := c.Count(t.Context(), query())
+		if n != test.n || ok != test.ok || (err != nil) != test.bad {
+			t.Errorf("%d %s: %d, %t, %v", test.status, test.body, n, ok, err)
+		}
+		if !strings.HasSuffix(asked, "&$count=true&$top=0") || !strings.HasPrefix(asked, "$filter=%28ModificationTimestamp%20gt%20") {
+			t.Errorf("asked %s", asked)
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		header, value string
+		want          time.Duration
+		ok            bool
+	}{
+		{"X-Rate-Limit-Retry-After-Seconds", "7", 7 * time.Second, true},
+		{"X-Rate-Limit-Retry-After-Seconds", "0.5", 500 * time.Millisecond, true},
+		{"Retry-After", "7", 7 * time.Second, true},
+		{"Retry-After", "Thu, 01 Jan 2026 00:00:09 GMT", 9 * time.Second, true},
+		{"Retry-After", "Thu, 01 Jan 2025 00:00:09 GMT", 0, true},
+		{"Retry-After", "99999999999", 15 * time.Minute, true},
+		{"Retry-After", "1e300", 15 * time.Minute, true},
+		{"Retry-After", "-1", 0, false},
+		{"Retry-After", "soon", 0, false},
+		{"X-Other", "7", 0, false},
+	} {
+		got, ok := retryAfter(http.Header{http.CanonicalHeaderKey(test.header): {test.value}}, now)
+		if got != test.want || ok != test.ok {
+			t.Errorf("%s: %s: %s, %t; want %s, %t", test.header, test.value, got, ok, test.want, test.ok)
+		}
+	}
+}
+
+// Silence ends the wait; slowness does not, nor a receiver that takes its time.
+func TestStall(t *testing.T) {
+	release := make(chan struct{})
+	defer close(release)
+	silent := client(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, `{"value":[`+rows("a")+`,`)
+		w.(http.Flusher).Flush()
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	})
+	names, err := keys(t, silent)
+	if !errors.Is(err, errStalled) || len(names) != 1 {
+		t.Errorf("%v, %v; want one record and a stall", names, err)
+	}
+	slow := client(t, func(w http.ResponseWriter, r *http.Request) {
+		for _, b := range []byte(`{"value":[` + rows("a", "b") + `]}`) {
+			_, _ = w.Write([]byte{b})
+			w.(http.Flusher).Flush()
+			select {
+			case <-time.After(4 * time.Millisecond):
+			case <-r.Context().Done():
+				return
+			}
+		}
+	})
+	err = slow.Page(t.Context(), query(), func(record.Record) error {
+		<-time.After(350 * time.Millisecond)
+		return nil
+	})
+	if err != nil {
+		t.Errorf("a slow answer and a slow receiver: %v", err)
+	}
+}
+
+// A compressed answer that inflates without end is cut off.
+func TestGzipBomb(t *testing.T) {
+	c := client(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		_, _ = io.WriteString(z, `{"value":[{"ListingKey":"`)
+		block := strings.Repeat("a", 1<<20)
+		for range 64 {
+			if _, err := io.WriteString(z, block); err != nil {
+				return
+			}
+		}
+	})
+	_, err := keys(t, c)
+	if !errors.Is(err, errTooLarge) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestYieldErrorComesBack(t *testing.T) {
+	c := client(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"value":[`+rows("a", "b")+`]}`) })
+	own := errors.New("own")
+	if err := c.Page(t.Context(), query(), func(record.Record) error { return own }); !errors.Is(err, own) {
+		t.Errorf("error %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := c.Page(ctx, query(), nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestURLs(t *testing.T) {
+	for url, ok := range map[string]bool{
+		"https://query.ampre.ca/odata": true, "https://query.ampre.ca/odata/": true, "http://127.0.0.1:8080/odata": true,
+		"http://[::1]/odata": true, "http://localhost/odata": true, "http://query.ampre.ca/odata": false, "ftp://x/": false,
+		"query.ampre.ca": false, "": false, "https://user:pw@host/": false, "https://host/?a=b": false,
+	} {
+		_, err := New(Options{URL: url})
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", url, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "pw@") {
+			t.Errorf("the error tells the password: %v", err)
+		}
+	}
+	if _, err := New(Options{URL: "http://query.ampre.ca", AllowPlaintext: true}); err != nil {
+		t.Error(err)
+	}
+}
+
+// The errors of a connection name the host, never the token.
+func TestConnectionError(t *testing.T) {
+	c, err := New(Options{URL: "http://127.0.0.1:1/odata", Tokens: map[string]string{"vow": "secret-token"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = keys(t, c)
+	var e *Error
+	if !errors.As(err, &e) || !e.Temporary() || !strings.Contains(err.Error(), "127.0.0.1:1") || strings.Contains(err.Error(), "secret") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func FuzzPage(f *testing.F) {
+	f.Add([]byte(`{"@odata.count":5,"value":[` + rows("a", "b") + `]}`))
+	f.Add([]byte(`{"error":{"code":1}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		_, cancel := context.WithCancelCause(t.Context())
+		b := &body{in: io.NopCloser(strings.NewReader(string(text))), clock: newStallClock(0, cancel), cancel: cancel, ctx: t.Context()}
+		p := page{resource: "Property", shape: record.Property(), body: b, yield: func(record.Record) error { return nil }}
+		err := p.read(t.Context())
+		var e *Error
+		if err != nil && !errors.As(err, &e) {
+			t.Errorf("%q: %v", text, err)
+		}
+	})
+}
