@@ -421,3 +421,47 @@ func TestPostgresRestarts(t *testing.T) {
 	db := harness.OpenPostgres(t, server.URL(), "public")
 	harness.Compare(t, source, db, harness.AllFeeds())
 }
+
+// A record without key or timestamp at the very end does not bar the way for
+// ever: it is a reject, and the pass ends.
+func TestPlacelessRecordAtTheEnd(t *testing.T) {
+	t.Parallel()
+	for _, counts := range []bool{true, false} {
+		s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
+		if !counts {
+			s.source.Set(func(f *simulator.Faults) { f.CountAbsent = true })
+		}
+		for i := range 3 {
+			raw := fmt.Sprintf(`{"City":"%d"}`, i)
+			if err := s.source.AddRaw(simulator.Property, fmt.Sprintf("Z%d", i), "2026-07-01T00:00:00Z", "", []byte(raw)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 2 {
+			report := s.mustSync(t, agent.VOWProperty)
+			if n := report.Totals.Failed; n != 3 {
+				t.Errorf("%d failed, want 3", n)
+			}
+		}
+		if n := s.db.Count(t, "agent_reject", "reason = 'no ListingKey'"); n != 3 {
+			t.Errorf("%d rejects, want 3", n)
+		}
+		// What comes later is found behind them.
+		if err := s.source.Add(simulator.Property, map[string]any{"ListingKey": "Z9", "ModificationTimestamp": "2026-07-02T00:00:00Z"}); err != nil {
+			t.Fatal(err)
+		}
+		s.mustSync(t, agent.VOWProperty)
+		if n := s.db.Count(t, "property", "listing_key = 'Z9'"); n != 1 {
+			t.Error("a later listing was not found")
+		}
+	}
+	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
+	for i := range 150 {
+		if err := s.source.AddRaw(simulator.Property, fmt.Sprintf("Z%d", i), "2026-07-01T00:00:00Z", "", []byte(fmt.Sprintf(`{"City":"%d"}`, i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.sync(t, agent.VOWProperty); !errors.Is(err, agent.ErrStuck) {
+		t.Errorf("a page full of them, and more behind: %v, want ErrStuck", err)
+	}
+}

@@ -67,6 +67,7 @@ type fetcher struct {
 	pageSaved    checkpoint.Position
 	pageResumed  bool // begun in the middle, after a restart
 	futureInPage bool
+	placed       bool // some record of the page is a place to resume from
 }
 
 // run walks until the source has no more. It closes out; the last chunk it
@@ -78,7 +79,14 @@ func (f *fetcher) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if n > 0 {
+		if n > 0 && !f.placed {
+			// Records without key or timestamp, and nothing else: they are stored
+			// as rejects, but there is no way past them, as at an empty page.
+			if err := f.setAside(ctx); err != nil {
+				return err
+			}
+		}
+		if n > 0 && f.placed {
 			f.empty = 0
 			f.ending.succeeded()
 			if err := f.advance(ctx, n); err != nil {
@@ -96,7 +104,7 @@ func (f *fetcher) run(ctx context.Context) error {
 			}
 			continue
 		}
-		done, err := f.confirmEnd(ctx)
+		done, err := f.confirmEnd(ctx, n)
 		if err != nil {
 			return err
 		}
@@ -148,7 +156,7 @@ func (f *fetcher) beginPage() {
 	}
 	f.pageResumed = false
 	f.pageStart, f.pageSaved = f.cursor, f.saved
-	f.disordered, f.futureInPage = false, false
+	f.disordered, f.futureInPage, f.placed = false, false, false
 	f.previous, f.signature = f.signature, 0
 	f.sameInstant = true
 	f.last = time.Time{}
@@ -179,7 +187,11 @@ func (f *fetcher) take(ctx context.Context, r record.Record) error {
 // move advances the cursor to a record. A record without key or timestamp
 // cannot be a place to resume from; one that is rejected for another reason can.
 func (f *fetcher) move(r *record.Record) {
-	if r.Key == "" || r.Time.IsZero() || f.disordered {
+	if r.Key == "" || r.Time.IsZero() {
+		return
+	}
+	f.placed = true
+	if f.disordered {
 		return
 	}
 	if f.second {
@@ -267,10 +279,20 @@ func (f *fetcher) leaveSecond() error {
 	return nil
 }
 
+// setAside hands on a page of records that are no place to resume from, once.
+func (f *fetcher) setAside(ctx context.Context) error {
+	if f.signature == f.previous && f.batches == 0 {
+		f.batch, f.batchBytes = record.Batch{}, 0 // the page before had them
+		return nil
+	}
+	return f.send(ctx, true)
+}
+
 // confirmEnd asks the source, at the end of a full walk, whether it agrees that
-// nothing is left. A source that does not count is believed.
-func (f *fetcher) confirmEnd(ctx context.Context) (done bool, err error) {
-	if !f.full {
+// nothing is left but the placeless records of the last page. A source that
+// does not count is believed.
+func (f *fetcher) confirmEnd(ctx context.Context, placeless int) (done bool, err error) {
+	if !f.full && placeless == 0 {
 		return true, nil
 	}
 	q := record.Query{Shape: f.stream.shape, Feed: f.stream.feed, Filter: f.stream.filter, After: record.Cursor(f.cursor)}
@@ -278,8 +300,11 @@ func (f *fetcher) confirmEnd(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, f.place(err)
 	}
-	if !ok || n == 0 {
+	switch left := n - int64(placeless); {
+	case ok && left <= 0, !ok && placeless < f.stream.sizes.Page:
 		return true, nil
+	case placeless > 0:
+		return false, f.place(fmt.Errorf("%w: %d records without key or timestamp bar the way", ErrStuck, placeless))
 	}
 	if err := f.ending.pause(ctx, incomplete{n}); err != nil {
 		return false, f.place(err)

@@ -33,16 +33,16 @@ func (s *settings) register(fs *flag.FlagSet, env environment) {
 	fs.StringVar(&c.VOWToken, "vow-token", "", "bearer `token` of the VOW feed; children use it, else IDX's")
 	fs.StringVar(&s.vowFile, "vow-token-file", "", "`file` that holds the VOW token")
 	fs.StringVar(&c.DatabaseURL, "database-url", "", "`url`: postgres://... or sqlite:PATH; none: a SQLite file in the state directory")
-	fs.StringVar(&c.Schema, "schema", c.Schema, "PostgreSQL schema of the tables; `name`")
+	fs.StringVar(&c.Schema, "schema", c.Schema, "`name` of the PostgreSQL schema of the tables")
 	fs.BoolVar(&c.Pooler, "pooler", false, "a pooler in transaction mode is before PostgreSQL (detected otherwise)")
-	fs.StringVar(&c.StateDir, "state-dir", defaultStateDir(env), "state `directory`: checkpoints and socket")
+	fs.StringVar(&c.StateDir, "state-dir", defaultStateDir(env), "`directory` of the state: checkpoints and socket")
 
 	for _, x := range []struct {
 		name  string
 		sizes *agent.Sizes
 	}{{"property", &c.Property}, {"media", &c.Media}, {"rooms", &c.Rooms}, {"openhouse", &c.OpenHouse}} {
-		fs.IntVar(&x.sizes.Page, x.name+"-batch-size", x.sizes.Page, "records asked for in one request, `n`")
-		fs.IntVar(&x.sizes.Batch, x.name+"-db-batch-size", x.sizes.Batch, "records written in one statement, `n`")
+		fs.IntVar(&x.sizes.Page, x.name+"-batch-size", x.sizes.Page, "`n` records are asked for in one request")
+		fs.IntVar(&x.sizes.Batch, x.name+"-db-batch-size", x.sizes.Batch, "`n` records are written in one statement")
 		fs.DurationVar(&x.sizes.Throttle, x.name+"-throttle", x.sizes.Throttle, "delay between two requests")
 	}
 	fs.StringVar(&c.MediaFilter, "media-filter", c.MediaFilter, "extra OData `filter` for media")
