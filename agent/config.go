@@ -134,7 +134,7 @@ func (c *Config) sqlitePath() (path string, ok bool, err error) {
 	case strings.HasPrefix(c.DatabaseURL, "postgres://"), strings.HasPrefix(c.DatabaseURL, "postgresql://"):
 		return "", false, nil
 	}
-	return "", false, fmt.Errorf("%w: --database-url must begin with postgres:// or sqlite:", ErrConfig)
+	return "", false, fmt.Errorf("%w: --database-url must begin with 'postgres://' or 'sqlite:'", ErrConfig)
 }
 
 // selected gives the streams of a run in their order. left are those that were

@@ -143,15 +143,15 @@ func (RecordsRefused) Level() slog.Level { return slog.LevelWarn }
 func (KeysLoaded) Level() slog.Level     { return slog.LevelInfo }
 func (PassFinished) Level() slog.Level   { return slog.LevelInfo }
 
-func (n Notice) Level() slog.Level {
-	if n.Warning {
+func (e Notice) Level() slog.Level {
+	if e.Warning {
 		return slog.LevelWarn
 	}
 	return slog.LevelInfo
 }
 
-func (f RunFinished) Level() slog.Level {
-	if f.Err != nil {
+func (e RunFinished) Level() slog.Level {
+	if e.Err != nil {
 		return slog.LevelError
 	}
 	return slog.LevelInfo

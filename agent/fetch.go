@@ -67,7 +67,8 @@ type fetcher struct {
 	pageSaved    checkpoint.Position
 	pageResumed  bool // begun in the middle, after a restart
 	futureInPage bool
-	placed       bool // some record of the page is a place to resume from
+	placed       bool            // some record of the page is a place to resume from
+	placeless    map[string]bool // records of the pass that are none, by their reject key
 }
 
 // run walks until the source has no more. It closes out; the last chunk it
@@ -82,7 +83,7 @@ func (f *fetcher) run(ctx context.Context) error {
 		if n > 0 && !f.placed {
 			// Records without key or timestamp, and nothing else: they are stored
 			// as rejects, but there is no way past them, as at an empty page.
-			if err := f.setAside(ctx); err != nil {
+			if err := f.send(ctx, true); err != nil {
 				return err
 			}
 		}
@@ -175,7 +176,16 @@ func (f *fetcher) take(ctx context.Context, r record.Record) error {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(r.RejectKey() + "\x00" + r.Timestamp)) // a hash never fails
 	f.signature += h.Sum64()
-	f.move(&r)
+	if r.Key == "" || r.Time.IsZero() {
+		// No place to resume from, so it comes again with the next page where it
+		// was the last of this one.
+		if f.placeless[r.RejectKey()] {
+			return nil
+		}
+		f.placeless[r.RejectKey()] = true
+	} else {
+		f.move(&r)
+	}
 	f.batchBytes += r.Size()
 	f.batch.Records = append(f.batch.Records, r)
 	if len(f.batch.Records) >= f.stream.sizes.Batch || f.batchBytes >= maxBatchBytes {
@@ -184,12 +194,9 @@ func (f *fetcher) take(ctx context.Context, r record.Record) error {
 	return nil
 }
 
-// move advances the cursor to a record. A record without key or timestamp
-// cannot be a place to resume from; one that is rejected for another reason can.
+// move advances the cursor to a record with key and timestamp: also one that is
+// rejected for another reason is a place to resume from.
 func (f *fetcher) move(r *record.Record) {
-	if r.Key == "" || r.Time.IsZero() {
-		return
-	}
 	f.placed = true
 	if f.disordered {
 		return
@@ -277,15 +284,6 @@ func (f *fetcher) leaveSecond() error {
 	f.cursor = checkpoint.Position{Timestamp: record.NextSecond(at)}
 	f.saved = f.cursor
 	return nil
-}
-
-// setAside hands on a page of records that are no place to resume from, once.
-func (f *fetcher) setAside(ctx context.Context) error {
-	if f.signature == f.previous && f.batches == 0 {
-		f.batch, f.batchBytes = record.Batch{}, 0 // the page before had them
-		return nil
-	}
-	return f.send(ctx, true)
 }
 
 // confirmEnd asks the source, at the end of a full walk, whether it agrees that

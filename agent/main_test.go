@@ -74,7 +74,7 @@ func newSetup(tb testing.TB, source *harness.Source, db *harness.Database) *setu
 		tb.Fatal(err)
 	}
 	for _, sizes := range []*agent.Sizes{&c.Property, &c.Media, &c.Rooms, &c.OpenHouse} {
-		*sizes = agent.Sizes{Page: 100, Batch: 30}
+		*sizes = agent.Sizes{Page: 50, Batch: 20}
 	}
 	c.RetryFor, c.StallTimeout = 10*time.Second, 5*time.Second
 	c.UserAgent, c.Host = "resoagent/test", "test-host"

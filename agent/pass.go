@@ -88,10 +88,11 @@ func (a *Agent) walk(ctx context.Context, runID string, st *standing, retry *ret
 	// before a signal is stored.
 	writeCtx, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWriting()
-	defer context.AfterFunc(ctx, func() {
+	stopWaiting := context.AfterFunc(ctx, func() {
 		timer := time.AfterFunc(grace, stopWriting)
 		context.AfterFunc(writeCtx, func() { timer.Stop() })
-	})()
+	})
+	defer stopWaiting()
 	fetchCtx, stopFetching := context.WithCancel(ctx)
 	defer stopFetching()
 
@@ -107,9 +108,10 @@ func (a *Agent) walk(ctx context.Context, runID string, st *standing, retry *ret
 	go func() { fetched <- f.run(fetchCtx) }()
 	err := w.run(writeCtx, chunks)
 	if err != nil {
-		// The fetcher may be waiting to hand on a chunk, or asleep.
+		// The fetcher may be waiting to hand on a chunk, or asleep. What it says
+		// is only that it was stopped.
 		stopFetching()
-		<-fetched
+		<-fetched //nolint:errcheck // as the comment says
 		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 			return nil, 0, context.Cause(ctx)
 		}
@@ -134,7 +136,7 @@ func (a *Agent) fetcher(st *standing, retry *retrier, out chan<- chunk) *fetcher
 		ending:   newRetrier("source, end of "+st.stream.name, a.config.RetryFor, a.observe),
 		throttle: throttle{base: st.stream.sizes.Throttle},
 		cursor:   p.Cursor, saved: p.Cursor, second: p.Second, page: p.Page,
-		secondFound: p.Second && p.Cursor.Key != "",
+		secondFound: p.Second && p.Cursor.Key != "", placeless: make(map[string]bool),
 	}
 	if p.Page > 0 && !p.PageDone && p.PageRows < st.stream.sizes.Page {
 		// Go on in the middle of the page: ask for as many as it still has.

@@ -272,7 +272,7 @@ func TestOneOwner(t *testing.T) {
 		source := harness.NewSource(t, harness.Small())
 		first, second := newSetup(t, source, db), newSetup(t, source, db)
 		second.config.Host = "other-host"
-		first.config.Lease = 2 * time.Second
+		first.config.Lease = time.Minute // no renewal comes between
 		first.slow(100 * time.Millisecond)
 		refused, lost := false, make(chan struct{})
 		first.log.on = func(e agent.Event) {
@@ -353,7 +353,7 @@ func TestStatusDuringARun(t *testing.T) {
 	}
 	for _, key := range []string{
 		`"state_dir"`, `"running"`, `"run":null`, `"streams":[`, `"position":{"timestamp"`, `"pass":null`, `"last_finished_at"`,
-		`"key_set":{"keys":300,"bloom_bits":`, `"bloom_false_positive_rate"`, `"orphan_parents"`, `"pending_synclog":0`, `"state_file_bytes"`,
+		`"key_set":{"keys":130,"bloom_bits":`, `"bloom_false_positive_rate"`, `"orphan_parents"`, `"pending_synclog":0`, `"state_file_bytes"`,
 	} {
 		if !strings.Contains(string(text), key) {
 			t.Errorf("the JSON has no %s: %s", key, text)

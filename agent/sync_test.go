@@ -45,7 +45,7 @@ func TestFullSyncEqualsSource(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if status.OrphanParents == 0 || status.KeySet.Keys != 300 || status.PendingSyncLog != 0 {
+		if status.OrphanParents == 0 || status.KeySet.Keys != 130 || status.PendingSyncLog != 0 {
 			t.Errorf("status after the run: %+v", status)
 		}
 	})
@@ -88,42 +88,43 @@ func TestSecondRunTouchesNothing(t *testing.T) {
 	}
 }
 
+// Every combination of the five flags syncs just those streams. Children alone
+// come after a first run with listings.
 func TestSelections(t *testing.T) {
 	t.Parallel()
-	source := harness.NewSource(t, harness.Small())
-	for _, test := range []struct {
-		first, second []string
-		want          harness.Feeds
-	}{
-		{first: []string{agent.IDXProperty}, want: harness.Feeds{IDX: true}},
-		{first: []string{agent.VOWProperty}, want: harness.Feeds{VOW: true}},
-		{first: []string{agent.VOWProperty, agent.IDXProperty}, want: harness.Feeds{IDX: true, VOW: true}},
-		{
-			first: []string{agent.VOWProperty}, second: []string{agent.Media, agent.Rooms},
-			want: harness.Feeds{VOW: true, Media: simulator.VOW, Rooms: simulator.VOW},
-		},
-		{
-			first: []string{agent.IDXProperty}, second: []string{agent.OpenHouse},
-			want: harness.Feeds{IDX: true, OpenHouse: simulator.VOW},
-		},
-		{
-			first: []string{agent.IDXProperty, agent.VOWProperty, agent.Media},
-			want:  harness.Feeds{IDX: true, VOW: true, Media: simulator.VOW},
-		},
-	} {
-		t.Run(strings.Join(append(test.first, test.second...), "+"), func(t *testing.T) {
+	o := harness.Small()
+	o.Properties = 80
+	source := harness.NewSource(t, o)
+	for bits := 1; bits < 1<<5; bits++ {
+		var streams []string
+		var want harness.Feeds
+		for i, set := range []func(){
+			func() { want.IDX = true }, func() { want.VOW = true }, func() { want.Media = simulator.VOW },
+			func() { want.Rooms = simulator.VOW }, func() { want.OpenHouse = simulator.VOW },
+		} {
+			if bits&(1<<i) != 0 {
+				streams = append(streams, agent.Streams()[i])
+				set()
+			}
+		}
+		t.Run(strings.Join(streams, "+"), func(t *testing.T) {
 			t.Parallel()
 			s := newSetup(t, source, harness.NewSQLite(t))
-			report := s.mustSync(t, test.first...)
-			if len(report.Passes) != len(test.first) {
-				t.Errorf("%d passes for %v", len(report.Passes), test.first)
+			if !want.IDX && !want.VOW {
+				s.mustSync(t, agent.VOWProperty)
+				want.VOW = true
 			}
-			if test.second != nil {
-				s.mustSync(t, test.second...)
+			report := s.mustSync(t, streams...)
+			var passes []string
+			for _, p := range report.Passes {
+				passes = append(passes, p.Stream)
 			}
-			harness.Compare(t, s.source, s.db, test.want)
+			if diff := cmp.Diff(streams, passes); diff != "" {
+				t.Errorf("passes (-want +got):\n%s", diff)
+			}
+			harness.Compare(t, s.source, s.db, want)
 			for table, on := range map[string]bool{
-				"media": test.want.Media != "", "propertyrooms": test.want.Rooms != "", "openhouse": test.want.OpenHouse != "",
+				"media": want.Media != "", "propertyrooms": want.Rooms != "", "openhouse": want.OpenHouse != "",
 			} {
 				if n := s.db.Count(t, table, ""); (n > 0) != on {
 					t.Errorf("%s has %d rows, wanted some: %t", table, n, on)
@@ -286,20 +287,20 @@ func TestRowThatLooksNewerIsKept(t *testing.T) {
 func TestSourcesThatPageDifferently(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*simulator.Options){
-		"cluster of three pages":   func(o *simulator.Options) { o.ClusterSize = 300 },
+		"cluster of three pages":   func(o *simulator.Options) { o.ClusterSize = 150 },
 		"page cap below the batch": func(o *simulator.Options) { o.Faults.PageCap = 17 },
 		"next link before":         func(o *simulator.Options) { o.Faults.NextLink = simulator.NextLinkBefore },
 		"next link after": func(o *simulator.Options) {
 			o.Faults.NextLink, o.Faults.NextLinkHost = simulator.NextLinkAfter, "https://elsewhere.example"
 		},
-		"case-insensitive keys": func(o *simulator.Options) { o.Faults.Collation, o.ClusterSize = simulator.IgnoreCase, 250 },
-		"numeric keys":          func(o *simulator.Options) { o.Faults.Collation, o.ClusterSize = simulator.NumericAware, 250 },
+		"case-insensitive keys": func(o *simulator.Options) { o.Faults.Collation, o.ClusterSize = simulator.IgnoreCase, 120 },
+		"numeric keys":          func(o *simulator.Options) { o.Faults.Collation, o.ClusterSize = simulator.NumericAware, 120 },
 		"microseconds":          func(o *simulator.Options) { o.Faults.Precision = simulator.Microseconds },
 		"no fractions in filters": func(o *simulator.Options) {
 			o.Faults.RejectFractions = true
 		},
 		"hidden microseconds": func(o *simulator.Options) {
-			o.Faults.Precision, o.ClusterSize = simulator.HiddenMicroseconds, 300
+			o.Faults.Precision, o.ClusterSize = simulator.HiddenMicroseconds, 120
 		},
 		"no count":       func(o *simulator.Options) { o.Faults.CountRefused = http.StatusNotImplemented },
 		"count refused":  func(o *simulator.Options) { o.Faults.CountRefused = http.StatusBadRequest },
@@ -331,7 +332,7 @@ func TestSourcesThatPageDifferently(t *testing.T) {
 func TestHiddenMicrosecondsWalkTheSecondByKey(t *testing.T) {
 	t.Parallel()
 	o := harness.Small()
-	o.ClusterSize, o.Faults.Precision = 350, simulator.HiddenMicroseconds
+	o.ClusterSize, o.Faults.Precision = 125, simulator.HiddenMicroseconds
 	s := newSetup(t, harness.NewSource(t, o), harness.NewSQLite(t))
 	s.mustSync(t, agent.VOWProperty, agent.Media)
 	walked := 0
@@ -367,13 +368,13 @@ func TestQueries(t *testing.T) {
 		got[id] = maps.Clone(r.Query)
 	}
 	property := map[string]string{
-		"$filter":  "(ModificationTimestamp gt 1970-01-01T00:00:00Z or (ModificationTimestamp eq 1970-01-01T00:00:00Z and ListingKey gt '0'))",
-		"$orderby": "ModificationTimestamp,ListingKey", "$top": "100",
+		"$filter":  "ModificationTimestamp gt 1970-01-01T00:00:00Z or (ModificationTimestamp eq 1970-01-01T00:00:00Z and ListingKey gt '0')",
+		"$orderby": "ModificationTimestamp,ListingKey", "$top": "50",
 	}
 	child := func(key string) map[string]string {
 		return map[string]string{
-			"$filter":  "(ModificationTimestamp gt 1970-01-01T00:00:00Z or (ModificationTimestamp eq 1970-01-01T00:00:00Z and " + key + " gt '0'))",
-			"$orderby": "ModificationTimestamp," + key, "$top": "100",
+			"$filter":  "ModificationTimestamp gt 1970-01-01T00:00:00Z or (ModificationTimestamp eq 1970-01-01T00:00:00Z and " + key + " gt '0')",
+			"$orderby": "ModificationTimestamp," + key, "$top": "50",
 		}
 	}
 	want := map[string]map[string]string{
@@ -381,7 +382,7 @@ func TestQueries(t *testing.T) {
 		"vow Media": {
 			"$filter": "(ResourceName eq 'Property' or ResourceName eq 'Office') and (MediaModificationTimestamp gt 1970-01-01T00:00:00Z" +
 				" or (MediaModificationTimestamp eq 1970-01-01T00:00:00Z and MediaKey gt '0'))",
-			"$orderby": "MediaModificationTimestamp,MediaKey", "$top": "100",
+			"$orderby": "MediaModificationTimestamp,MediaKey", "$top": "50",
 		},
 		"vow PropertyRooms": child("RoomKey"), "vow OpenHouse": child("OpenHouseKey"),
 	}

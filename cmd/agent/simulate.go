@@ -18,7 +18,6 @@ import (
 type simulateCommand struct {
 	*root
 	listen    string
-	seed      uint64
 	options   simulator.Options
 	pageCap   int
 	nextLink  bool

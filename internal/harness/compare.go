@@ -1,13 +1,13 @@
 package harness
 
 import (
-	"encoding/json"
+	"bytes"
 	"fmt"
 	"math/big"
-	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"resoagent/internal/simulator"
 )
@@ -36,7 +36,7 @@ func Compare(tb testing.TB, s *Source, d *Database, f Feeds) {
 		if !feed.on {
 			continue
 		}
-		want := truth(tb, s, feed.feed, simulator.Property, func(simulator.Row, map[string]any) bool { return true })
+		want := truth(tb, s, feed.feed, simulator.Property, func(simulator.Row, content) bool { return true })
 		for key := range want {
 			listings[key] = true
 		}
@@ -54,9 +54,9 @@ func children(tb testing.TB, s *Source, d *Database, feed simulator.Feed, resour
 	if feed == "" {
 		return
 	}
-	want := truth(tb, s, feed, resource, func(r simulator.Row, record map[string]any) bool {
-		deleted := record["MediaStatus"] == "Deleted" || record["RoomStatus"] == "Deleted"
-		ofListing := resource != simulator.Media || record["ResourceName"] == "Property"
+	want := truth(tb, s, feed, resource, func(r simulator.Row, record content) bool {
+		deleted := record.is("MediaStatus", "Deleted") || record.is("RoomStatus", "Deleted")
+		ofListing := resource != simulator.Media || record.is("ResourceName", "Property")
 		return listings[r.Parent] && !deleted && ofListing
 	})
 	got := stored(tb, d, fmt.Sprintf("SELECT %s || '/' || %s, CAST(record AS text) FROM %s", parent, key, d.Table(table)))
@@ -64,11 +64,11 @@ func children(tb testing.TB, s *Source, d *Database, feed simulator.Feed, resour
 }
 
 // truth reads what the simulator serves: key, or parent/key, to content.
-func truth(tb testing.TB, s *Source, feed simulator.Feed, resource string, keep func(simulator.Row, map[string]any) bool) map[string]map[string]any {
+func truth(tb testing.TB, s *Source, feed simulator.Feed, resource string, keep func(simulator.Row, content) bool) map[string]content {
 	tb.Helper()
-	out := make(map[string]map[string]any)
+	out := make(map[string]content)
 	err := s.Each(feed, resource, func(r simulator.Row) error {
-		record, err := normal(r.JSON)
+		record, err := read(r.JSON)
 		if err != nil || !keep(r, record) {
 			return err
 		}
@@ -85,11 +85,11 @@ func truth(tb testing.TB, s *Source, feed simulator.Feed, resource string, keep 
 	return out
 }
 
-func stored(tb testing.TB, d *Database, query string) map[string]map[string]any {
+func stored(tb testing.TB, d *Database, query string) map[string]content {
 	tb.Helper()
-	out := make(map[string]map[string]any)
+	out := make(map[string]content)
 	for _, row := range d.Strings(tb, query) {
-		record, err := normal([]byte(row[1]))
+		record, err := read([]byte(row[1]))
 		if err != nil {
 			tb.Fatalf("row %s: %v", row[0], err)
 		}
@@ -98,31 +98,60 @@ func stored(tb testing.TB, d *Database, query string) map[string]map[string]any 
 	return out
 }
 
-// normal reads a record for comparing: without nulls, and with numbers by their
-// value, since 2.0E7 and 20000000 are the same.
-func normal(text []byte) (map[string]any, error) {
-	decoder := json.NewDecoder(strings.NewReader(string(text)))
-	decoder.UseNumber()
-	var record map[string]any
-	if err := decoder.Decode(&record); err != nil {
+// content is a record for comparing: its fields without the nulls.
+type content map[string]jsontext.Value
+
+func read(text []byte) (content, error) {
+	var c content
+	if err := json.Unmarshal(text, &c, jsontext.AllowDuplicateNames(true)); err != nil {
 		return nil, fmt.Errorf("read %.200s: %w", text, err)
 	}
-	for name, value := range record {
-		switch v := value.(type) {
-		case nil:
-			delete(record, name)
-		case json.Number:
-			n, ok := new(big.Rat).SetString(v.String())
-			if !ok {
-				return nil, fmt.Errorf("read number %s", v)
-			}
-			record[name] = n.RatString()
+	for name, value := range c {
+		if value.Kind() == 'n' {
+			delete(c, name)
 		}
 	}
-	return record, nil
+	return c, nil
 }
 
-func same(tb testing.TB, what string, want, got map[string]map[string]any) {
+// is reports whether a field has this text as its value.
+func (c content) is(field, text string) bool { return string(c[field]) == `"`+text+`"` }
+
+// diff names the first field in which two records differ, or is "".
+func diff(want, got content) string {
+	for name, w := range want {
+		g, ok := got[name]
+		if !ok {
+			return fmt.Sprintf("%s is missing, want %.200s", name, w)
+		}
+		if !equal(w, g) {
+			return fmt.Sprintf("%s is %.200s, want %.200s", name, g, w)
+		}
+	}
+	for name, g := range got {
+		if _, ok := want[name]; !ok {
+			return fmt.Sprintf("%s is %.200s, want nothing", name, g)
+		}
+	}
+	return ""
+}
+
+// equal compares two values; numbers by what they are worth, since 2.0E7 and
+// 20000000 are the same.
+func equal(a, b jsontext.Value) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	if a.Kind() == '0' && b.Kind() == '0' {
+		x, okX := new(big.Rat).SetString(string(a))
+		y, okY := new(big.Rat).SetString(string(b))
+		return okX && okY && x.Cmp(y) == 0
+	}
+	a, b = a.Clone(), b.Clone()
+	return a.Canonicalize() == nil && b.Canonicalize() == nil && bytes.Equal(a, b)
+}
+
+func same(tb testing.TB, what string, want, got map[string]content) {
 	tb.Helper()
 	problems := 0
 	say := func(format string, args ...any) {
@@ -136,8 +165,8 @@ func same(tb testing.TB, what string, want, got map[string]map[string]any) {
 			say("%s is missing", key)
 			continue
 		}
-		if diff := cmp.Diff(w, g); diff != "" {
-			say("%s differs (-source +destination):\n%s", key, diff)
+		if d := diff(w, g); d != "" {
+			say("%s differs: %s", key, d)
 		}
 	}
 	for key := range got {

@@ -33,7 +33,7 @@ func NewSource(tb testing.TB, o simulator.Options) *Source {
 
 // Small is enough data for several pages of each resource, and quick.
 func Small() simulator.Options {
-	return simulator.Options{Seed: 7, Properties: 300, MediaPerListing: 6, RoomsPerListing: 3, OpenHousesPerListing: 0.5, OrphanShare: 0.05}
+	return simulator.Options{Seed: 7, Properties: 130, MediaPerListing: 5, RoomsPerListing: 2, OpenHousesPerListing: 0.6, OrphanShare: 0.1}
 }
 
 // Pages counts the requests for pages of a resource since the last reset;

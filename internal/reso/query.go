@@ -37,21 +37,18 @@ func countQuery(q record.Query) (string, error) {
 	return encode("$filter", filter, "$count", "true", "$top", "0"), nil
 }
 
-// filter is the $filter of a query. Each part stands in parentheses, so that an
-// "or" inside one does not reach into another.
+// filter is the $filter of a query: the vendor's own form where it stands alone.
+// Two parts stand in parentheses, so that an "or" inside one does not reach into
+// the other.
 func filter(q record.Query) (string, error) {
-	var parts []string
-	if q.Filter != "" {
-		parts = append(parts, "("+q.Filter+")")
+	if q.All {
+		return q.Filter, nil
 	}
-	if !q.All {
-		keyset, err := keyset(q)
-		if err != nil {
-			return "", err
-		}
-		parts = append(parts, "("+keyset+")")
+	keyset, err := keyset(q)
+	if err != nil || q.Filter == "" {
+		return keyset, err
 	}
-	return strings.Join(parts, " and "), nil
+	return "(" + q.Filter + ") and (" + keyset + ")", nil
 }
 
 // keyset bounds a query to what lies behind the cursor. The timestamp is the

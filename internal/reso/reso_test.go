@@ -3,11 +3,15 @@ package reso
 import (
 	"compress/gzip"
 	"context"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -58,13 +62,13 @@ func TestFilter(t *testing.T) {
 		query record.Query
 		want  string
 	}{
-		{"beginning", record.Query{}, "(ModificationTimestamp gt 1970-01-01T00:00:00Z or (ModificationTimestamp eq 1970-01-01T00:00:00Z and ListingKey gt '0'))"},
-		{"behind a record", record.Query{After: at}, "(ModificationTimestamp gt 2024-05-06T07:08:09.5Z or (ModificationTimestamp eq 2024-05-06T07:08:09.5Z and ListingKey gt 'W''1'))"},
+		{"beginning", record.Query{}, "ModificationTimestamp gt 1970-01-01T00:00:00Z or (ModificationTimestamp eq 1970-01-01T00:00:00Z and ListingKey gt '0')"},
+		{"behind a record", record.Query{After: at}, "ModificationTimestamp gt 2024-05-06T07:08:09.5Z or (ModificationTimestamp eq 2024-05-06T07:08:09.5Z and ListingKey gt 'W''1')"},
 		{"with a filter", record.Query{After: at, Filter: "A eq 1 or B eq 2"}, "(A eq 1 or B eq 2) and (ModificationTimestamp gt 2024-05-06T07:08:09.5Z or (ModificationTimestamp eq 2024-05-06T07:08:09.5Z and ListingKey gt 'W''1'))"},
-		{"a second", record.Query{After: at, Second: true}, "(ModificationTimestamp ge 2024-05-06T07:08:09.5Z and ModificationTimestamp lt 2024-05-06T07:08:10Z and ListingKey gt 'W''1')"},
-		{"a second's beginning", record.Query{After: record.Cursor{Timestamp: at.Timestamp}, Second: true}, "(ModificationTimestamp ge 2024-05-06T07:08:09.5Z and ModificationTimestamp lt 2024-05-06T07:08:10Z)"},
+		{"a second", record.Query{After: at, Second: true}, "ModificationTimestamp ge 2024-05-06T07:08:09.5Z and ModificationTimestamp lt 2024-05-06T07:08:10Z and ListingKey gt 'W''1'"},
+		{"a second's beginning", record.Query{After: record.Cursor{Timestamp: at.Timestamp}, Second: true}, "ModificationTimestamp ge 2024-05-06T07:08:09.5Z and ModificationTimestamp lt 2024-05-06T07:08:10Z"},
 		{"all", record.Query{All: true}, ""},
-		{"all of a filter", record.Query{All: true, Filter: "A eq 1"}, "(A eq 1)"},
+		{"all of a filter", record.Query{All: true, Filter: "A eq 1"}, "A eq 1"},
 	} {
 		test.query.Shape = record.Property()
 		got, err := filter(test.query)
@@ -231,7 +235,7 @@ func TestCount(t *testing.T) {
 		if n != test.n || ok != test.ok || (err != nil) != test.bad {
 			t.Errorf("%d %s: %d, %t, %v", test.status, test.body, n, ok, err)
 		}
-		if !strings.HasSuffix(asked, "&$count=true&$top=0") || !strings.HasPrefix(asked, "$filter=%28ModificationTimestamp%20gt%20") {
+		if !strings.HasSuffix(asked, "&$count=true&$top=0") || !strings.HasPrefix(asked, "$filter=ModificationTimestamp%20gt%20") {
 			t.Errorf("asked %s", asked)
 		}
 	}
@@ -318,7 +322,9 @@ func TestGzipBomb(t *testing.T) {
 }
 
 func TestYieldErrorComesBack(t *testing.T) {
-	c := client(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"value":[`+rows("a", "b")+`]}`) })
+	c := client(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"value":[`+rows("a", "b")+`]}`)
+	})
 	own := errors.New("own")
 	if err := c.Page(t.Context(), query(), func(record.Record) error { return own }); !errors.Is(err, own) {
 		t.Errorf("error %v", err)
@@ -346,6 +352,39 @@ func TestURLs(t *testing.T) {
 	}
 	if _, err := New(Options{URL: "http://query.ampre.ca", AllowPlaintext: true}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TLS is verified: against the system's roots, and those of --ca-file.
+func TestCertificates(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"value":[`+rows("a")+`]}`)
+	}))
+	defer server.Close()
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	c, err := New(Options{URL: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = keys(t, c)
+	var e *Error
+	if !errors.As(err, &e) || e.Temporary() || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("an unknown certificate: %v, want an error that is not tried again", err)
+	}
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err = New(Options{URL: server.URL, CAFile: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names, err := keys(t, c); err != nil || len(names) != 1 {
+		t.Errorf("with --ca-file: %v, %v", names, err)
+	}
+	if _, err := New(Options{URL: server.URL, CAFile: file + "x"}); err == nil {
+		t.Error("a --ca-file that is not there")
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 func number(n int64) string { return humanize.Comma(n) }
 
 // size is a number of bytes for people.
-func size(n int64) string { return humanize.IBytes(uint64(max(n, 0))) } //nolint:gosec // never negative
+func size(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
 
 // plural is a count with its noun.
 func plural(n int64, one string) string {
