@@ -33,8 +33,10 @@ func duration(d time.Duration) string {
 	switch {
 	case d < time.Second:
 		return d.Round(time.Millisecond).String()
-	case d < time.Minute:
+	case d < 10*time.Second:
 		return strings.TrimSuffix(d.Round(100*time.Millisecond).String(), "s") + " seconds"
+	case d < time.Minute:
+		return plural(int64(d.Round(time.Second).Seconds()), "second")
 	}
 	d = d.Round(time.Second)
 	hours, minutes, seconds := int64(d.Hours()), int64(d.Minutes())%60, int64(d.Seconds())%60
