@@ -72,7 +72,9 @@ func (s *stream) fingerprint(sourceURL string) string {
 }
 
 // stream gives a stream as this configuration has it. The disk sizes are
-// measured on the tables with realistic records, indexes included.
+// pg_total_relation_size by rows after a backfill of 20,000 simulated listings
+// with their 400,000 photos: 8,485 bytes a listing in both feeds, 1,259 a photo,
+// 682 a room, 608 an open house.
 func (c *Config) stream(name string) *stream {
 	childFeed := feedIDX
 	if c.VOWToken != "" {
@@ -80,15 +82,15 @@ func (c *Config) stream(name string) *stream {
 	}
 	switch name {
 	case IDXProperty:
-		return &stream{name: name, shape: record.Property(), feed: feedIDX, copyFeed: feedIDX, sizes: c.Property, diskSize: 3500}
+		return &stream{name: name, shape: record.Property(), feed: feedIDX, copyFeed: feedIDX, sizes: c.Property, diskSize: 4300}
 	case VOWProperty:
-		return &stream{name: name, shape: record.Property(), feed: feedVOW, copyFeed: feedVOW, sizes: c.Property, diskSize: 3500}
+		return &stream{name: name, shape: record.Property(), feed: feedVOW, copyFeed: feedVOW, sizes: c.Property, diskSize: 4300}
 	case Media:
-		return &stream{name: name, shape: record.Media(), feed: childFeed, filter: c.MediaFilter, sizes: c.Media, diskSize: 1400}
+		return &stream{name: name, shape: record.Media(), feed: childFeed, filter: c.MediaFilter, sizes: c.Media, diskSize: 1300}
 	case Rooms:
-		return &stream{name: name, shape: record.Rooms(), feed: childFeed, sizes: c.Rooms, diskSize: 1000}
+		return &stream{name: name, shape: record.Rooms(), feed: childFeed, sizes: c.Rooms, diskSize: 700}
 	case OpenHouse:
-		return &stream{name: name, shape: record.OpenHouse(), feed: childFeed, sizes: c.OpenHouse, diskSize: 900}
+		return &stream{name: name, shape: record.OpenHouse(), feed: childFeed, sizes: c.OpenHouse, diskSize: 650}
 	}
 	return nil
 }
