@@ -95,7 +95,7 @@ func (a *Agent) claim(ctx context.Context) (context.Context, []record.Mark, func
 		lose(nil)
 		renewing.Wait()
 		// The signal that ends a run must not keep the lease from being given back.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseGrace)
 		defer cancel()
 		if err := a.dest.Release(ctx); err != nil {
 			a.notice(true, "the lease on the destination was not given back: %v; it runs out in %s", err, a.config.Lease)

@@ -168,7 +168,8 @@ func (e LastSync) Attrs() []slog.Attr { return []slog.Attr{slog.Any("positions",
 func (e PassStarted) Attrs() []slog.Attr {
 	return append([]slog.Attr{
 		slog.String("stream", e.Stream), slog.String("from", e.From), slog.Bool("full", e.Full),
-		slog.Bool("forced", e.Forced), slog.Bool("resumed", e.Resumed), slog.Int64("done", e.Done),
+		slog.Bool("forced", e.Forced), slog.Bool("resumed", e.Resumed),
+		slog.Int("batch", e.Batch), slog.Int("batches", e.Batches), slog.Int64("done", e.Done),
 	}, total(e.Total)...)
 }
 

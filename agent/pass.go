@@ -10,9 +10,13 @@ import (
 	"resoagent/internal/record"
 )
 
-// grace is how long a pass that is told to stop may take to finish the batch in
-// hand and save: the agent leaves within two seconds of a signal.
-const grace = 1500 * time.Millisecond
+// The agent leaves within two seconds of a signal, also if the destination does
+// not answer: a pass may take grace to finish the batch in hand and save, giving
+// the lease back may take releaseGrace.
+const (
+	grace        = 1300 * time.Millisecond
+	releaseGrace = 400 * time.Millisecond
+)
 
 // standing is a stream in a run: where it stood when the run began.
 type standing struct {
@@ -42,7 +46,8 @@ func (st *standing) begin(force bool, now time.Time) (resumed bool) {
 	return false
 }
 
-// pass walks one stream from where it stands until the source has no more.
+// pass walks one stream from where it stands until the source has no more. With
+// an error the report says how far it came.
 func (a *Agent) pass(ctx context.Context, runID string, st *standing, force bool) (PassReport, error) {
 	begun := time.Now()
 	resumed := st.begin(force, a.now())
@@ -61,28 +66,33 @@ func (a *Agent) pass(ctx context.Context, runID string, st *standing, force bool
 		retry.succeeded()
 	}
 	a.live.set(st.stream.name, st.state)
+	next := p.Batch + 1
+	if p.PageDone {
+		next = 1
+	}
 	a.observe(PassStarted{
 		Stream: st.stream.name, Feed: st.stream.feed, From: p.Cursor.Timestamp, Full: p.Full, Forced: p.Forced,
-		Resumed: resumed, Batch: p.Batch + 1, Batches: st.stream.batches(), Done: st.state.Counters.Seen(),
+		Resumed: resumed, Batch: next, Batches: st.stream.batches(), Done: st.state.Counters.Seen(),
 		Total: p.Total, Keys: a.keys.Stats().Keys,
 	})
 	w, pages, err := a.walk(ctx, runID, st, retry)
-	if err != nil {
-		return PassReport{}, err
-	}
 	report := PassReport{
 		Stream: st.stream.name, Counters: w.state.Counters, Pages: pages, Unfit: w.unfit, Duration: time.Since(begun),
 	}
+	if err != nil {
+		return report, err
+	}
 	if first {
 		if report.Check, err = a.compare(ctx, st.stream, w.state.Counters, retry); err != nil {
-			return PassReport{}, err
+			return report, err
 		}
 	}
 	a.observe(PassFinished{report})
 	return report, nil
 }
 
-// walk runs the fetcher and the writer side by side and ends the pass.
+// walk runs the fetcher and the writer side by side and ends the pass. The
+// writer it returns, also with an error, has what was stored.
 func (a *Agent) walk(ctx context.Context, runID string, st *standing, retry *retrier) (*writer, int, error) {
 	// The writer outlives the fetcher by the grace, so that what was fetched
 	// before a signal is stored.
@@ -112,21 +122,16 @@ func (a *Agent) walk(ctx context.Context, runID string, st *standing, retry *ret
 		// is only that it was stopped.
 		stopFetching()
 		<-fetched //nolint:errcheck // as the comment says
-		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-			return nil, 0, context.Cause(ctx)
+		if !errors.Is(err, context.Canceled) {
+			return w, f.page, err
 		}
-		return nil, 0, err
+	} else if err = <-fetched; err == nil {
+		return w, f.page, w.flush(writeCtx, true)
 	}
-	if err := <-fetched; err != nil {
-		if ctx.Err() != nil {
-			return nil, 0, context.Cause(ctx)
-		}
-		return nil, 0, err
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
 	}
-	if err := w.flush(writeCtx, true); err != nil {
-		return nil, 0, err
-	}
-	return w, f.page, nil
+	return w, f.page, err
 }
 
 func (a *Agent) fetcher(st *standing, retry *retrier, out chan<- chunk) *fetcher {

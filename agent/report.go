@@ -11,8 +11,8 @@ type Report struct {
 	ID       string
 	Started  time.Time
 	Duration time.Duration
-	Passes   []PassReport
-	Totals   checkpoint.Counters // of Passes
+	Passes   []PassReport        // that are complete
+	Totals   checkpoint.Counters // of Passes, and of the one that an error ended
 	Mirrored bool                // the run is in SyncLog
 }
 

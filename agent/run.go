@@ -92,11 +92,11 @@ func (a *Agent) run(ctx context.Context, streams []*stream, force bool, report *
 			a.observe(KeysLoaded{Keys: a.keys.Stats().Keys})
 		}
 		pass, err := a.pass(ctx, report.ID, all[s.name], force)
+		report.Totals.Add(pass.Counters)
 		if err != nil {
 			return inUse(err)
 		}
 		report.Passes = append(report.Passes, pass)
-		report.Totals.Add(pass.Counters)
 	}
 	if childrenBegun {
 		if err := a.noteOrphans(ctx); err != nil {

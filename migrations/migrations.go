@@ -60,6 +60,11 @@ type Result struct {
 // leaves the last complete one.
 func Up(ctx context.Context, db *sql.DB, d Dialect, schema string) (Result, error) {
 	if d == Postgres {
+		unlock, err := lock(ctx, db, schema)
+		if err != nil {
+			return Result{}, err
+		}
+		defer unlock()
 		if err := createSchema(ctx, db, schema); err != nil {
 			return Result{}, err
 		}
@@ -82,6 +87,22 @@ func Up(ctx context.Context, db *sql.DB, d Dialect, schema string) (Result, erro
 		return Result{}, err
 	}
 	return Result{From: from, To: to, SyncLog: name, Created: created}, nil
+}
+
+// lock keeps two agents from migrating at once. It is an advisory lock held by a
+// transaction of its own, not by a session, since a pooler in transaction mode
+// hands sessions about; goose's own locks are of sessions, or need a table, and
+// do not cover the making of its version table. It takes one more connection
+// for the time of the migration.
+func lock(ctx context.Context, db *sql.DB, schema string) (unlock func(), err error) {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("lock migrations: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtext($1))`, "resoagent migrations of "+schema); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock migrations: %w", err), tx.Rollback())
+	}
+	return func() { _ = tx.Rollback() }, nil // the end of the connection unlocks as well
 }
 
 func versions(ctx context.Context, p *goose.Provider) (current, target int64, err error) {
@@ -116,13 +137,8 @@ func provider(ctx context.Context, db *sql.DB, d Dialect, schema string) (*goose
 	if err != nil {
 		return nil, err
 	}
-	options := []goose.ProviderOption{
-		goose.WithStore(store), goose.WithGoMigrations(steps...), goose.WithDisableGlobalRegistry(true),
-	}
-	if d == Postgres {
-		options = append(options, goose.WithLocker(&transactionLock{schema: schema}))
-	}
-	p, err := goose.NewProvider(database.DialectCustom, db, nil, options...)
+	p, err := goose.NewProvider(database.DialectCustom, db, nil,
+		goose.WithStore(store), goose.WithGoMigrations(steps...), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return nil, fmt.Errorf("set up migrations: %w", err)
 	}

@@ -50,32 +50,3 @@ func createSyncLog(ctx context.Context, db *sql.DB, d Dialect, schema string) er
 	}
 	return nil
 }
-
-// transactionLock keeps two agents from migrating at once. It is an advisory
-// lock held by a transaction of its own, not by a session, since a pooler in
-// transaction mode hands sessions about. It takes one more connection for the
-// time of the migration.
-type transactionLock struct {
-	schema string
-	tx     *sql.Tx
-}
-
-func (l *transactionLock) Lock(ctx context.Context, db *sql.DB) error {
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("lock migrations: %w", err)
-	}
-	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtext($1))`, "resoagent migrations of "+l.schema); err != nil {
-		_ = tx.Rollback()
-		return fmt.Errorf("lock migrations: %w", err)
-	}
-	l.tx = tx
-	return nil
-}
-
-func (l *transactionLock) Unlock(context.Context, *sql.DB) error {
-	if err := l.tx.Rollback(); err != nil {
-		return fmt.Errorf("unlock migrations: %w", err)
-	}
-	return nil
-}

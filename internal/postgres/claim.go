@@ -140,14 +140,8 @@ func (d *Destination) checkMark(ctx context.Context, tx pgx.Tx, g *record.Group)
 		return false, fmt.Errorf("stream %s has no mark: %w", g.Stream, record.ErrLost)
 	case err != nil:
 		return false, err
-	case incarnation != d.incarnation:
-		return false, record.ErrLost
-	case sequence == g.Sequence:
-		return true, nil
-	case sequence != g.Expect:
-		return false, fmt.Errorf("stream %s is at %d, expected %d: %w", g.Stream, sequence, g.Expect, record.ErrSequence)
 	}
-	return false, nil
+	return g.Applied(sequence, incarnation, d.incarnation)
 }
 
 func (d *Destination) putMark(ctx context.Context, tx pgx.Tx, m record.Mark) error {

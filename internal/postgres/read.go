@@ -28,7 +28,7 @@ func (d *Destination) Keys(ctx context.Context, yield func(string) error) error 
 
 // Tally counts what the destination holds of a stream.
 func (d *Destination) Tally(ctx context.Context, stream string, shape *record.Shape, feed string) (t record.Tally, err error) {
-	_, hash, _ := copyColumns(feed)
+	_, hash, _ := shape.CopyColumns(feed)
 	err = d.pool.QueryRow(ctx, `SELECT
 		(SELECT count(*) FROM `+d.table(shape.Table)+` WHERE `+hash+` IS NOT NULL),
 		(SELECT count(*) FROM `+d.table("agent_reject")+` WHERE stream = $1),
@@ -38,7 +38,7 @@ func (d *Destination) Tally(ctx context.Context, stream string, shape *record.Sh
 
 // HasRows reports whether the stream's table has any row of its feed.
 func (d *Destination) HasRows(ctx context.Context, shape *record.Shape, feed string) (some bool, err error) {
-	_, hash, _ := copyColumns(feed)
+	_, hash, _ := shape.CopyColumns(feed)
 	err = d.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM `+d.table(shape.Table)+` WHERE `+hash+` IS NOT NULL)`).Scan(&some)
 	return some, wrap("look at "+shape.Table, err)
 }

@@ -27,19 +27,11 @@ func casts() map[record.Kind]string {
 	}
 }
 
-// copyColumns are the columns of one JSON copy: timestamp, hash, JSON.
-func copyColumns(feed string) (timestamp, hash, body string) {
-	if feed == "" {
-		return "record_timestamp", "record_hash", "record"
-	}
-	return feed + "_timestamp", feed + "_hash", feed
-}
-
 func (d *Destination) statements(shape *record.Shape, feed string) statements {
 	s := statements{shape: shape, feed: feed}
 	table := d.table(shape.Table)
 	keys := shape.KeyColumns()
-	ts, hash, _ := copyColumns(feed)
+	ts, hash, _ := shape.CopyColumns(feed)
 
 	var arrays, join []string
 	for i, k := range keys {
@@ -58,7 +50,7 @@ func (d *Destination) statements(shape *record.Shape, feed string) statements {
 }
 
 func upsertText(shape *record.Shape, feed, table string) string {
-	ts, hash, body := copyColumns(feed)
+	ts, hash, body := shape.CopyColumns(feed)
 	keys := shape.KeyColumns()
 	cast := casts()
 	var names, arrays, values, sets []string

@@ -2,6 +2,7 @@ package record
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -85,6 +86,21 @@ func (g *Group) Outcome() (o Outcome) {
 		o.Add(g.Batches[i].Outcome)
 	}
 	return o
+}
+
+// Applied compares a destination's mark with what the group builds on: its
+// sequence, and the incarnation that last claimed it against the caller's own.
+// true: the group is there already, and its acknowledgement was lost.
+func (g *Group) Applied(sequence uint64, incarnation, own int64) (bool, error) {
+	switch {
+	case incarnation != own:
+		return false, ErrLost
+	case sequence == g.Sequence:
+		return true, nil
+	case sequence != g.Expect:
+		return false, fmt.Errorf("stream %s is at %d, expected %d: %w", g.Stream, sequence, g.Expect, ErrSequence)
+	}
+	return false, nil
 }
 
 // Sorted divides a batch for writing: the records to store, those to delete and

@@ -40,10 +40,6 @@ type Shape struct {
 	fields map[string]int // source field to index in Columns
 }
 
-// Feeds says whether the table keeps one JSON copy for each feed (properties)
-// or a single one.
-func (s *Shape) Feeds() bool { return s.Parent == "" }
-
 // KeyColumns are the columns of the primary key: the parent first, so that one
 // index serves uniqueness and "all children of this listing".
 func (s *Shape) KeyColumns() []string {
@@ -51,6 +47,15 @@ func (s *Shape) KeyColumns() []string {
 		return []string{s.KeyColumn}
 	}
 	return []string{s.ParentColumn, s.KeyColumn}
+}
+
+// CopyColumns are the columns of one JSON copy. feed is "" where the table keeps
+// a single one.
+func (s *Shape) CopyColumns(feed string) (timestamp, hash, body string) {
+	if feed == "" {
+		return "record_timestamp", "record_hash", "record"
+	}
+	return feed + "_timestamp", feed + "_hash", feed
 }
 
 func (s *Shape) index() *Shape {

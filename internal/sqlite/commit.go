@@ -179,7 +179,7 @@ func (w *writer) settle(ctx context.Context, r *record.Record) error {
 
 // statements are the SQL texts for one shape and feed.
 func statements(shape *record.Shape, feed string) (find, upsert, remove string) {
-	ts, hash, body := copyColumns(feed)
+	ts, hash, body := shape.CopyColumns(feed)
 	match := strings.Join(shape.KeyColumns(), " = ? AND ") + " = ?"
 	find = fmt.Sprintf("SELECT %s, %s FROM %s WHERE %s AND %s IS NOT NULL", hash, ts, shape.Table, match, hash)
 	remove = fmt.Sprintf("DELETE FROM %s WHERE %s", shape.Table, match)
@@ -203,14 +203,6 @@ func statements(shape *record.Shape, feed string) (find, upsert, remove string) 
 	upsert = fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (%s) DO UPDATE SET %s", shape.Table,
 		strings.Join(names, ", "), places, strings.Join(shape.KeyColumns(), ", "), strings.Join(sets, ", "))
 	return find, upsert, remove
-}
-
-// copyColumns are the columns of one JSON copy: timestamp, hash, JSON.
-func copyColumns(feed string) (timestamp, hash, body string) {
-	if feed == "" {
-		return "record_timestamp", "record_hash", "record"
-	}
-	return feed + "_timestamp", feed + "_hash", feed
 }
 
 func keys(shape *record.Shape, r *record.Record) []any {

@@ -1,0 +1,66 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// What may pass is tried again, what is one row's fault is a reject, and
+// everything else stops.
+func TestErrorClasses(t *testing.T) {
+	for _, test := range []struct {
+		err            error
+		temporary, row bool
+	}{
+		{&pgconn.PgError{Code: "08006"}, true, false},
+		{&pgconn.PgError{Code: "40P01"}, true, false},
+		{&pgconn.PgError{Code: "40001"}, true, false},
+		{&pgconn.PgError{Code: "53100"}, true, false},
+		{&pgconn.PgError{Code: "57P01"}, true, false},
+		{&pgconn.PgError{Code: "55P03"}, true, false},
+		{&pgconn.PgError{Code: "22021"}, false, true},
+		{&pgconn.PgError{Code: "23514"}, false, true},
+		{&pgconn.PgError{Code: "42703"}, false, false},
+		{&pgconn.PgError{Code: "42501"}, false, false},
+		{&pgconn.PgError{Code: "28P01"}, false, false},
+		{&pgconn.PgError{Code: "57014"}, false, false},
+		{&pgconn.PgError{Code: "55000"}, false, false},
+		{io.ErrUnexpectedEOF, true, false},
+		{&net.OpError{Op: "read", Err: errors.New("reset")}, true, false},
+		{fmt.Errorf("write failed: %w", net.ErrClosed), true, false},
+		{errors.New("anything else"), false, false},
+	} {
+		var e *Error
+		if !errors.As(wrap("test", fmt.Errorf("wrapped: %w", test.err)), &e) {
+			t.Fatalf("%v is not wrapped", test.err)
+		}
+		if e.Temporary() != test.temporary || rowFault(test.err) != test.row {
+			t.Errorf("%v: temporary %t, row %t; want %t, %t", test.err, e.Temporary(), rowFault(test.err), test.temporary, test.row)
+		}
+		if code := sqlstate(test.err); code != "" && !strings.Contains(e.Error(), code) {
+			t.Errorf("%q does not name the SQLSTATE", e)
+		}
+	}
+	if err := wrap("test", context.Canceled); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled context: %v", err)
+	}
+}
+
+func TestOpenChecksSettings(t *testing.T) {
+	for _, o := range []Options{
+		{URL: "postgres://u:hunter2@h:bad/x", Schema: "public"}, {URL: "postgres://h/x", Schema: `a"; DROP`}, {URL: "postgres://h/x", Schema: "Caps"},
+		{URL: "postgres://u:hunter2@h/x?sslmode=nonsense", Schema: "public"},
+	} {
+		_, err := Open(o)
+		if err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+}
