@@ -55,7 +55,9 @@ func TestErrorClasses(t *testing.T) {
 
 func TestOpenChecksSettings(t *testing.T) {
 	for _, o := range []Options{
-		{URL: "postgres://u:hunter2@h:bad/x", Schema: "public"}, {URL: "postgres://h/x", Schema: `a"; DROP`}, {URL: "postgres://h/x", Schema: "Caps"},
+		{URL: "postgres://u:hunter2@h:bad/x", Schema: "public"},
+		{URL: "postgres://h/x", Schema: `a"; DROP`},
+		{URL: "postgres://h/x", Schema: "Caps"},
 		{URL: "postgres://u:hunter2@h/x?sslmode=nonsense", Schema: "public"},
 	} {
 		_, err := Open(o)
