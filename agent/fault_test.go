@@ -190,6 +190,8 @@ func TestRejects(t *testing.T) {
 			"noparent":  `{"MediaKey":"noparent","ResourceName":"Property","MediaModificationTimestamp":%[2]q}`,
 			"nokey":     `{"ResourceRecordKey":%q,"ResourceName":"Property","MediaModificationTimestamp":%q}`,
 			"number":    `5`,
+			"control":   "{\"MediaKey\":\"control\",\"ResourceRecordKey\":%q,\"MediaModificationTimestamp\":%q,\"LongDescription\":\"a\x01b\"}",
+			"deep":      `{"MediaKey":"deep","ResourceRecordKey":%q,"MediaModificationTimestamp":%q,"X":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`,
 		}
 		for key, raw := range bad {
 			text := raw

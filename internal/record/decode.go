@@ -3,7 +3,6 @@ package record
 import (
 	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -11,12 +10,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ErrTooLarge says that one record is larger than any real one.
-var ErrTooLarge = errors.New("record is too large")
+// MaxSize is the most bytes that a record may have; a larger one is a reject.
+// Real ones have 12 KB; the limit keeps a broken source from filling the memory.
+const MaxSize = 8 << 20
 
-// MaxSize is the most bytes that one record may have without its nulls. Real
-// ones have 12 KB; the limit keeps a broken source from filling the memory.
-const MaxSize = 16 << 20
+// Unreadable is the reject of an element that is no record at all.
+func Unreadable(raw []byte, reason string) Record {
+	return Record{JSON: bytes.Clone(raw), Reason: reason}
+}
 
 // maxKey is the longest key, in bytes. Real ones have up to 40; PostgreSQL
 // refuses an index entry of more than 2,700, and a child's entry holds two keys.
@@ -25,7 +26,7 @@ const maxKey = 512
 // Read reads the next array element from dec in one scan: the bytes without
 // null fields, and the typed columns on the way. A record that is well-formed
 // JSON but cannot be stored comes back with its Reason set; an error means that
-// the page itself is broken and nothing more can be read from it.
+// it is not JSON, and that nothing more can be read from dec.
 //
 // dec must have been made with DecodeOptions.
 func (s *Shape) Read(dec *jsontext.Decoder) (Record, error) {
@@ -34,7 +35,7 @@ func (s *Shape) Read(dec *jsontext.Decoder) (Record, error) {
 		if err != nil {
 			return Record{}, fmt.Errorf("read element: %w", err)
 		}
-		return Record{JSON: bytes.Clone(raw), Reason: "not a JSON object"}, nil
+		return Unreadable(raw, "not a JSON object"), nil
 	}
 	if _, err := dec.ReadToken(); err != nil {
 		return Record{}, fmt.Errorf("read record: %w", err)
@@ -87,9 +88,6 @@ func (r *reader) field(dec *jsontext.Decoder) error {
 	value, err := dec.ReadValue()
 	if err != nil {
 		return fmt.Errorf("read field %.60s: %w", r.out[at:end], err)
-	}
-	if len(r.out)+len(value) > MaxSize {
-		return fmt.Errorf("read field %.60s: %w (over %d MiB)", r.out[at:end], ErrTooLarge, MaxSize>>20)
 	}
 	r.out = append(r.out, ':')
 	r.out = append(r.out, value...)

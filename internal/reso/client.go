@@ -32,6 +32,7 @@ type Client struct {
 	http   *http.Client
 	stall  time.Duration
 	agent  string
+	limit  int64 // of an answer's decoded bytes
 }
 
 // New checks the settings and makes a client; nothing is connected yet.
@@ -52,7 +53,7 @@ func New(o Options) (*Client, error) {
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
 	return &Client{
-		root: root, tokens: o.Tokens, stall: o.StallTimeout, agent: o.UserAgent,
+		root: root, tokens: o.Tokens, stall: o.StallTimeout, agent: o.UserAgent, limit: maxPageBytes,
 		http: &http.Client{
 			Transport:     transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -131,7 +132,7 @@ func (c *Client) get(ctx context.Context, feed, resource, query string) (*body, 
 		cancel(nil)
 		return nil, err
 	}
-	return &body{in: response.Body, clock: clock, cancel: cancel, ctx: ctx}, nil
+	return &body{in: response.Body, clock: clock, cancel: cancel, ctx: ctx, limit: c.limit}, nil
 }
 
 // connectError drops the URL that net/http puts before the cause: it is long,
@@ -160,14 +161,12 @@ type body struct {
 	cancel context.CancelCauseFunc
 	ctx    context.Context
 
-	total, record int64 // bytes read in all, and since the last record began
+	total, limit int64 // bytes read, and how many at most
 }
 
-// Limits on decoded bytes: what a compressed answer inflates to counts.
-const (
-	maxRecordBytes = 24 << 20
-	maxPageBytes   = 2 << 30
-)
+// maxPageBytes limits the decoded bytes of an answer: what a compressed one
+// inflates to counts. A page of 10,000 records has about 120 MB.
+const maxPageBytes = 1 << 30
 
 func (b *body) Read(p []byte) (int, error) {
 	b.clock.start()
@@ -180,12 +179,8 @@ func (b *body) Read(p []byte) (int, error) {
 		return n, err
 	}
 	b.total += int64(n)
-	b.record += int64(n)
-	if b.record > maxRecordBytes {
-		return 0, fmt.Errorf("one record has more than %d MiB: %w", maxRecordBytes>>20, errTooLarge)
-	}
-	if b.total > maxPageBytes {
-		return 0, fmt.Errorf("a page has more than %d MiB: %w", maxPageBytes>>20, errTooLarge)
+	if b.total > b.limit {
+		return 0, fmt.Errorf("a page has more than %d MiB: %w", b.limit>>20, errTooLarge)
 	}
 	return n, err
 }

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
-
-	"resoagent/internal/record"
 )
 
 // Error is a fault of the source.
@@ -154,6 +152,6 @@ func broken(resource string, cause error) error {
 	return &Error{
 		Resource: resource, Message: clip(cause.Error(), 300), Cause: cause,
 		// What is too large will be too large again.
-		permanent: errors.Is(cause, errTooLarge) || errors.Is(cause, record.ErrTooLarge),
+		permanent: errors.Is(cause, errTooLarge),
 	}
 }

@@ -2,6 +2,7 @@ package reso
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -105,7 +106,7 @@ func (p *page) document(in *bufio.Reader) error {
 		return err
 	}
 	for dec.PeekKind() != '}' {
-		if err := p.member(dec); err != nil {
+		if dec, err = p.member(dec, in); err != nil {
 			return err
 		}
 	}
@@ -126,51 +127,83 @@ func (p *page) document(in *bufio.Reader) error {
 	return nil
 }
 
-func (p *page) member(dec *jsontext.Decoder) error {
+// member reads one member of the envelope and gives the decoder to go on with.
+func (p *page) member(dec *jsontext.Decoder, in *bufio.Reader) (*jsontext.Decoder, error) {
 	name, err := dec.ReadToken()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	switch name.String() {
 	case "value":
-		return p.values(dec)
+		return p.values(dec, in)
 	case "@odata.count", "@count":
 		raw, err := dec.ReadValue()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		n, err := strconv.ParseInt(strings.Trim(raw.String(), `"`), 10, 64)
 		p.count, p.counted = n, err == nil && n >= 0
-		return nil
+		return dec, nil
 	case "error":
 		raw, err := dec.ReadValue()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		code, message := errorBody([]byte(`{"error":` + raw.String() + `}`))
-		return &Error{Resource: p.resource, Code: code, Message: "an error with status 200: " + message}
+		return nil, &Error{Resource: p.resource, Code: code, Message: "an error with status 200: " + message}
 	}
-	return dec.SkipValue()
+	return dec, dec.SkipValue()
 }
 
-func (p *page) values(dec *jsontext.Decoder) error {
+// values reads the records. The list is cut into elements first, each of which
+// is decoded by itself: a decoder that has met an error cannot go on behind it.
+func (p *page) values(dec *jsontext.Decoder, in *bufio.Reader) (*jsontext.Decoder, error) {
 	if dec.PeekKind() != '[' {
-		return errors.New(`"value" is not a list`)
+		return nil, errors.New(`"value" is not a list`)
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return err
+		return nil, err
 	}
 	p.hasValue = true
-	for dec.PeekKind() != ']' {
-		p.body.record = 0
-		r, err := p.shape.Read(dec)
+	unread := bytes.Clone(dec.UnreadBuffer())
+	rest := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(unread), in), 64<<10)
+	s := splitter{in: rest, limit: record.MaxSize}
+	one := new(jsontext.Decoder)
+	for {
+		ok, err := s.next()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := p.yield(r); err != nil {
-			return yieldError{err}
+		if !ok {
+			break
+		}
+		if err := p.yield(p.record(one, &s)); err != nil {
+			return nil, yieldError{err}
 		}
 	}
-	_, err := dec.ReadToken()
-	return err
+	// What follows is the rest of the envelope's object; a new decoder is led
+	// into it by a beginning of our own.
+	dec = jsontext.NewDecoder(io.MultiReader(strings.NewReader(`{"":0`), rest), record.DecodeOptions()...)
+	for range 3 {
+		if _, err := dec.ReadToken(); err != nil {
+			return nil, err
+		}
+	}
+	return dec, nil
+}
+
+// record decodes one element. One that cannot be read is a reject.
+func (p *page) record(dec *jsontext.Decoder, s *splitter) record.Record {
+	if s.cut {
+		return record.Unreadable(s.element, fmt.Sprintf("larger than %d MiB", record.MaxSize>>20))
+	}
+	dec.Reset(bytes.NewBuffer(s.element), record.DecodeOptions()...)
+	r, err := p.shape.Read(dec)
+	if err == nil {
+		if _, err = dec.ReadToken(); errors.Is(err, io.EOF) {
+			return r
+		}
+		err = errors.New("more follows behind its end")
+	}
+	return record.Unreadable(s.element, "not valid JSON: "+clip(err.Error(), 200))
 }

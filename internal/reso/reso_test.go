@@ -1,6 +1,7 @@
 package reso
 
 import (
+	"bufio"
 	"compress/gzip"
 	"context"
 	"encoding/pem"
@@ -14,8 +15,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
 	"resoagent/internal/record"
@@ -26,7 +30,7 @@ func client(tb testing.TB, handler http.HandlerFunc) *Client {
 	server := httptest.NewServer(handler)
 	tb.Cleanup(server.Close)
 	c, err := New(Options{
-		URL: server.URL + "/odata/", Tokens: map[string]string{"vow": "secret-token"}, StallTimeout: 300 * time.Millisecond, UserAgent: "resoagent/test",
+		URL: server.URL + "/odata/", Tokens: map[string]string{"vow": "secret-token"}, StallTimeout: 10 * time.Second, UserAgent: "resoagent/test",
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -278,6 +282,7 @@ func TestStall(t *testing.T) {
 		case <-r.Context().Done():
 		}
 	})
+	silent.stall = 300 * time.Millisecond
 	names, err := keys(t, silent)
 	if !errors.Is(err, errStalled) || len(names) != 1 {
 		t.Errorf("%v, %v; want one record and a stall", names, err)
@@ -293,6 +298,7 @@ func TestStall(t *testing.T) {
 			}
 		}
 	})
+	slow.stall = 300 * time.Millisecond
 	err = slow.Page(t.Context(), query(), func(record.Record) error {
 		<-time.After(350 * time.Millisecond)
 		return nil
@@ -302,22 +308,150 @@ func TestStall(t *testing.T) {
 	}
 }
 
-// A compressed answer that inflates without end is cut off.
+// A compressed answer that inflates without end is cut off: a record is a
+// reject, a page an error that is not tried again.
 func TestGzipBomb(t *testing.T) {
 	c := client(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		z := gzip.NewWriter(w)
-		_, _ = io.WriteString(z, `{"value":[{"ListingKey":"`)
+		_, _ = io.WriteString(z, `{"value":[{"ListingKey":"a","X":"`)
 		block := strings.Repeat("a", 1<<20)
 		for range 64 {
-			if _, err := io.WriteString(z, block); err != nil {
+			_, _ = io.WriteString(z, block)
+		}
+		_, _ = io.WriteString(z, `"},`+rows("b")+`]}`)
+		_ = z.Close()
+	})
+	var got []record.Record
+	err := c.Page(t.Context(), query(), func(r record.Record) error {
+		got = append(got, r)
+		return nil
+	})
+	if err != nil || len(got) != 2 || got[0].Reason != "larger than 8 MiB" || len(got[0].JSON) != record.MaxSize || got[1].Key != "b" {
+		t.Errorf("%d records, %v; want a reject and a good one", len(got), err)
+	}
+	c.limit = 32 << 20
+	_, err = keys(t, c)
+	var e *Error
+	if !errors.Is(err, errTooLarge) || !errors.As(err, &e) || e.Temporary() {
+		t.Errorf("error %v", err)
+	}
+}
+
+// A record that is not JSON is one reject; its neighbours are good.
+func TestBadRecordCostsNoNeighbour(t *testing.T) {
+	for name, bad := range map[string]string{
+		"a raw control character": "{\"ListingKey\":\"x\",\"PublicRemarks\":\"a\x01b\"}",
+		"an unknown escape":       `{"ListingKey":"x","PublicRemarks":"a\qb"}`,
+		"deep nesting":            `{"ListingKey":"x","X":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`,
+		"a bare word":             `{"ListingKey":NaN}`,
+		"single quotes":           `{'ListingKey':1}`,
+		"a trailing comma":        `{"ListingKey":"x",}`,
+		"two in one":              `{"ListingKey":"x"}{"ListingKey":"y"}`,
+		"a word":                  `undefined`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := client(t, func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = io.WriteString(w, `{"value":[`+rows("a")+","+bad+" ,\n"+rows("b")+`],"@odata.count":3}`)
+			})
+			var good []string
+			var reasons []string
+			err := c.Page(t.Context(), query(), func(r record.Record) error {
+				if r.Reason == "" {
+					good = append(good, r.Key)
+				} else {
+					reasons = append(reasons, r.Reason)
+				}
+				return nil
+			})
+			if err != nil || !cmp.Equal(good, []string{"a", "b"}) || len(reasons) != 1 || !strings.HasPrefix(reasons[0], "not valid JSON: ") {
+				t.Errorf("good %v, reasons %q, %v", good, reasons, err)
+			}
+		})
+	}
+}
+
+// Wherever the pieces of an answer end, the elements are the same.
+func TestSplitter(t *testing.T) {
+	const list = ` {"a":"x,]}\"\\","b":[1,{"c":"["}]} , 5,"s]" ,[ ] , null ]rest`
+	want := []string{`{"a":"x,]}\"\\","b":[1,{"c":"["}]}`, `5`, `"s]"`, `[ ]`, `null`}
+	for size := 16; size < 80; size++ {
+		in := bufio.NewReaderSize(iotest.OneByteReader(strings.NewReader(list)), size)
+		if size%2 == 0 {
+			in = bufio.NewReaderSize(strings.NewReader(list), size)
+		}
+		s := splitter{in: in, limit: 1000}
+		var got []string
+		for {
+			ok, err := s.next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !ok {
+				break
+			}
+			got = append(got, string(s.element))
+		}
+		rest, err := io.ReadAll(in)
+		if diff := cmp.Diff(want, got); err != nil || diff != "" || string(rest) != "rest" {
+			t.Fatalf("size %d: rest %q, %v (-want +got):\n%s", size, rest, err, diff)
+		}
+	}
+	for _, bad := range []string{``, `1`, `,1]`, `1,]`, `1,,2]`, `}`, `{"a":1`, `"a`, `"a\`} {
+		s := splitter{in: bufio.NewReader(strings.NewReader(bad)), limit: 1000}
+		var err error
+		for ok := true; ok && err == nil; {
+			ok, err = s.next()
+		}
+		if err == nil {
+			t.Errorf("%q was taken for a list", bad)
+		}
+	}
+}
+
+func FuzzSplitter(f *testing.F) {
+	f.Add(`{"a":"x,]}\""},[1,2],"s"`)
+	f.Fuzz(func(t *testing.T, list string) {
+		var want []jsontext.Value
+		if json.Unmarshal([]byte("["+list+"]"), &want, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
+			return
+		}
+		s := splitter{in: bufio.NewReaderSize(strings.NewReader(list+"]"), 16), limit: 1 << 20}
+		for i := 0; ; i++ {
+			ok, err := s.next()
+			if err != nil || ok != (i < len(want)) || ok && string(s.element) != string(want[i]) {
+				t.Fatalf("element %d of [%s]: %q, %t, %v", i, list, s.element, ok, err)
+			}
+			if !ok {
 				return
 			}
 		}
 	})
-	_, err := keys(t, c)
-	if !errors.Is(err, errTooLarge) {
-		t.Errorf("error %v", err)
+}
+
+func BenchmarkPage(b *testing.B) {
+	var text strings.Builder
+	text.WriteString(`{"value":[`)
+	for i := range 200 {
+		if i > 0 {
+			text.WriteByte(',')
+		}
+		fmt.Fprintf(&text, `{"MediaKey":"m%d","MediaModificationTimestamp":"2024-01-01T00:00:00Z","ResourceRecordKey":"W1"`, i)
+		for f := range 20 {
+			fmt.Fprintf(&text, `,"SomeLongerField%d":"a value of some length","Null%d":null`, f, f)
+		}
+		text.WriteByte('}')
+	}
+	text.WriteString(`]}`)
+	b.SetBytes(int64(text.Len()))
+	b.ReportAllocs()
+	for b.Loop() {
+		_, cancel := context.WithCancelCause(b.Context())
+		in := &body{in: io.NopCloser(strings.NewReader(text.String())), clock: newStallClock(0, cancel), cancel: cancel, ctx: b.Context(), limit: maxPageBytes}
+		p := page{resource: "Media", shape: record.Media(), body: in, yield: func(record.Record) error { return nil }}
+		if err := p.read(b.Context()); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
@@ -406,7 +540,7 @@ func FuzzPage(f *testing.F) {
 	f.Add([]byte(`{"error":{"code":1}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		_, cancel := context.WithCancelCause(t.Context())
-		b := &body{in: io.NopCloser(strings.NewReader(string(text))), clock: newStallClock(0, cancel), cancel: cancel, ctx: t.Context()}
+		b := &body{in: io.NopCloser(strings.NewReader(string(text))), clock: newStallClock(0, cancel), cancel: cancel, ctx: t.Context(), limit: maxPageBytes}
 		p := page{resource: "Property", shape: record.Property(), body: b, yield: func(record.Record) error { return nil }}
 		err := p.read(t.Context())
 		var e *Error

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"time"
 
 	"resoagent/agent"
 )
@@ -264,95 +263,4 @@ func (t *Text) pageStored(e agent.PageStored) {
 		}
 		t.batch("📈 Progress: %.1f%% (%s/%s)%s", percent(e.Done, *e.Total), number(e.Done), number(*e.Total), skipped)
 	}
-}
-
-func (t *Text) passFinished(e agent.PassReport) {
-	if t.bars != nil {
-		t.bars.finish()
-	}
-	n := e.Counters
-	t.line("")
-	t.line("✅ %s sync completed", agent.Title(e.Stream))
-	stats := fmt.Sprintf("📊 Final stats: %s successful, %s failed", number(n.Successful()), number(n.Failed))
-	if agent.IsChild(e.Stream) {
-		stats += fmt.Sprintf(", %s skipped", number(n.Skipped))
-	}
-	t.line("%s, %s in %s", stats, batches(e.Pages), duration(e.Duration))
-	if n.Unchanged > 0 || n.Deleted > 0 {
-		t.line("   of these %s unchanged, %s deleted", number(n.Unchanged), number(n.Deleted))
-	}
-	if e.Unfit > 0 {
-		t.line("⚠️  %s did not fit a typed column and are NULL there; the JSON copy has the original", plural(e.Unfit, "value"))
-	}
-	if e.Check != nil {
-		t.check(*e.Check)
-	}
-}
-
-func (t *Text) check(c agent.Check) {
-	account := fmt.Sprintf("the source counts %s: %s stored, %s skipped, %s rejected, %s deleted at the source",
-		number(c.Source), number(c.Rows), number(c.Skipped), number(c.Rejected), number(c.Deleted))
-	switch gap := c.Gap(); {
-	case gap == 0:
-		t.line("🔎 Complete: %s", account)
-	case gap > 0:
-		t.line("⚠️  %s missing: %s. If the source changed meanwhile, the next run brings them", plural(gap, "record"), account)
-	default:
-		t.line("⚠️  %s more than the source counts: %s. The source changed meanwhile, or counts wrongly", plural(-gap, "record"), account)
-	}
-}
-
-func batches(n int) string {
-	if n == 1 {
-		return "1 batch"
-	}
-	return number(int64(n)) + " batches"
-}
-
-func (t *Text) runFinished(e agent.RunFinished) {
-	if t.bars != nil {
-		t.bars.finish()
-	}
-	n := e.Report.Totals
-	t.line("")
-	if e.Err != nil {
-		t.line("🛑 === SYNC STOPPED ===")
-	} else {
-		t.line("🎉 === SYNC COMPLETED ===")
-	}
-	t.line("⏱️  Duration: %s", duration(e.Report.Duration))
-	t.line("📊 Total Processed: %s", number(n.Processed()))
-	t.line("✅ Successful: %s", number(n.Successful()))
-	t.line("❌ Failed: %s", number(n.Failed))
-	if n.Skipped > 0 {
-		t.line("⏭️  Skipped (no such listing): %s", number(n.Skipped))
-	}
-	t.line("📈 Success Rate: %s", successRate(n.Successful(), n.Processed()))
-}
-
-// successRate never says 100% of what did not all succeed.
-func successRate(ok, all int64) string {
-	if all == 0 {
-		return "nothing to do"
-	}
-	if ok < all {
-		return fmt.Sprintf("%.1f%%", min(99.9, 100*float64(ok)/float64(all)))
-	}
-	return "100.0%"
-}
-
-func percent(done, total int64) float64 {
-	if total <= 0 {
-		return 0
-	}
-	return min(100, 100*float64(done)/float64(total))
-}
-
-// timeLeft is what is left at the rate so far, or "" where that cannot be said.
-func timeLeft(done, total int64, spent time.Duration) string {
-	if done <= 0 || total <= done {
-		return ""
-	}
-	left := time.Duration(float64(spent) / float64(done) * float64(total-done))
-	return left.Round(time.Second).String() + " left"
 }

@@ -1,0 +1,148 @@
+package reso
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// splitter cuts a JSON list into its elements by quotes and brackets alone, so
+// that a record which is not valid JSON (a raw control character in a remark,
+// twenty thousand brackets) is one bad record and not the end of the page.
+type splitter struct {
+	in      *bufio.Reader
+	element []byte
+	cut     bool // the element was larger than the limit; element is its beginning
+	begun   bool // the first element has been asked for
+	limit   int
+}
+
+var errList = errors.New(`"value" is not a well-formed list`)
+
+// next reads the next element, without white space around it; ok is false at
+// the end of the list, which is read. The element is good until the next call.
+func (s *splitter) next() (ok bool, err error) {
+	s.element, s.cut = s.element[:0], false
+	c, err := s.skipSpace()
+	if err != nil {
+		return false, err
+	}
+	if c == ']' {
+		_, err := s.in.Discard(1)
+		return false, err
+	}
+	if s.begun {
+		if c != ',' {
+			return false, fmt.Errorf("%w: %q where a comma belongs", errList, c)
+		}
+		if _, err := s.in.Discard(1); err != nil {
+			return false, err
+		}
+		if _, err := s.skipSpace(); err != nil {
+			return false, err
+		}
+	}
+	s.begun = true
+	if err := s.scan(); err != nil {
+		return false, err
+	}
+	s.element = bytes.TrimRight(s.element, " \t\r\n")
+	if len(s.element) == 0 {
+		return false, fmt.Errorf("%w: an element is missing", errList)
+	}
+	return true, nil
+}
+
+// skipSpace gives the next byte that is not white space, without reading it.
+func (s *splitter) skipSpace() (byte, error) {
+	for {
+		b, err := s.in.Peek(1)
+		if err != nil {
+			return 0, unexpected(err)
+		}
+		switch b[0] {
+		case ' ', '\t', '\r', '\n':
+			if _, err := s.in.Discard(1); err != nil {
+				return 0, err
+			}
+		default:
+			return b[0], nil
+		}
+	}
+}
+
+// scan reads up to the comma or bracket that ends the element.
+func (s *splitter) scan() error {
+	depth, inString, escaped := 0, false, false
+	for {
+		if _, err := s.in.Peek(1); err != nil {
+			return unexpected(err)
+		}
+		buffer, err := s.in.Peek(s.in.Buffered())
+		if err != nil {
+			return unexpected(err)
+		}
+		n, end := 0, false
+		for n < len(buffer) && !end {
+			c := buffer[n]
+			switch {
+			case escaped:
+				escaped = false
+			case inString:
+				n += inside(buffer[n:])
+				if n == len(buffer) {
+					continue
+				}
+				escaped = buffer[n] == '\\'
+				inString = escaped
+			case c == '"':
+				inString = true
+			case c == '{' || c == '[':
+				depth++
+			case depth == 0 && (c == ',' || c == ']' || c == '}'):
+				end = true
+				continue
+			case c == '}' || c == ']':
+				depth--
+			}
+			n++
+		}
+		s.keep(buffer[:n])
+		if _, err := s.in.Discard(n); err != nil {
+			return err
+		}
+		if end {
+			return nil
+		}
+	}
+}
+
+// inside is how many bytes of a string come before its end or its next escape.
+func inside(b []byte) int {
+	end := bytes.IndexByte(b, '"')
+	if end < 0 {
+		end = len(b)
+	}
+	if escape := bytes.IndexByte(b[:end], '\\'); escape >= 0 {
+		return escape
+	}
+	return end
+}
+
+// keep adds to the element, up to the limit.
+func (s *splitter) keep(b []byte) {
+	if room := s.limit - len(s.element); len(b) > room {
+		b, s.cut = b[:max(room, 0)], true
+	}
+	s.element = append(s.element, b...)
+}
+
+// unexpected tells the end of a broken answer from the end of a whole one.
+func unexpected(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
