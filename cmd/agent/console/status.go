@@ -24,18 +24,25 @@ func Status(w io.Writer, s agent.Status, now time.Time) {
 		say("Running: no")
 	}
 	say("")
-	t := table.NewWriter()
-	t.SetOutputMirror(w)
-	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"Stream", "Position", "Pass", "Processed", "OK", "Unchanged", "Failed", "Skipped", "Last finished"})
+	t := newTable(w)
+	t.AppendHeader(table.Row{"Stream", "Position", "Processed", "Failed", "Skipped", "Finished"})
 	for _, st := range s.Streams {
 		t.AppendRow(table.Row{
-			st.Name, position(st), pass(st), number(st.Processed), number(st.Successful), number(st.Unchanged),
-			number(st.Failed), number(st.Skipped), finished(st, now),
+			st.Name, position(st), number(st.Processed), number(st.Failed), number(st.Skipped), finished(st, now),
 		})
 	}
 	t.Render()
 	say("")
+	passes := 0
+	for _, st := range s.Streams {
+		if st.Pass != nil {
+			passes++
+			say("%s is at %s", st.Name, pass(st, now))
+		}
+	}
+	if passes > 0 {
+		say("")
+	}
 	say("Property keys:    %s (Bloom filter %s, %.2f%% false positives)", number(int64(s.KeySet.Keys)), //nolint:gosec // far below the limit
 		size(int64(s.KeySet.BloomBits/8)), 100*s.KeySet.FalsePositiveRate) //nolint:gosec // as above
 	say("Missing parents:  %s", number(s.OrphanParents))
@@ -50,15 +57,14 @@ func position(s agent.StreamStatus) string {
 	return s.Position.Timestamp
 }
 
-func pass(s agent.StreamStatus) string {
-	if s.Pass == nil {
-		return "-"
-	}
-	text := fmt.Sprintf("batch %d.%d", s.Pass.Page, s.Pass.Batch)
+// pass says how far a pass under way, or one that was interrupted, has come.
+func pass(s agent.StreamStatus, now time.Time) string {
+	text := fmt.Sprintf("batch %d, database batch %d", s.Pass.Page, s.Pass.Batch)
 	if s.Pass.Total != nil && *s.Pass.Total > 0 {
-		text += fmt.Sprintf(", %.1f%% of %s", percent(s.Processed+s.Skipped, *s.Pass.Total), number(*s.Pass.Total))
+		done := s.Processed + s.Skipped
+		text += fmt.Sprintf(": %s of %s, %.1f%%", number(done), number(*s.Pass.Total), percent(done, *s.Pass.Total))
 	}
-	return text
+	return text + fmt.Sprintf(" (begun %s)", humanize.RelTime(s.Pass.StartedAt, now, "ago", "from now"))
 }
 
 func finished(s agent.StreamStatus, now time.Time) string {
@@ -68,12 +74,18 @@ func finished(s agent.StreamStatus, now time.Time) string {
 	return humanize.RelTime(*s.LastFinishedAt, now, "ago", "from now")
 }
 
-// Plan shows what a run would fetch.
-func Plan(w io.Writer, items []agent.PlanItem, left []string) {
-	say := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
+// newTable is a table narrow enough for a terminal of 80 columns.
+func newTable(w io.Writer) table.Writer {
 	t := table.NewWriter()
 	t.SetOutputMirror(w)
 	t.SetStyle(table.StyleLight)
+	return t
+}
+
+// Plan shows what a run would fetch.
+func Plan(w io.Writer, items []agent.PlanItem, left []string) {
+	say := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
+	t := newTable(w)
 	t.AppendHeader(table.Row{"Stream", "From", "Records", "Disk, about"})
 	var records, bytes int64
 	unknown := false

@@ -23,7 +23,7 @@ func (t *Text) passFinished(e agent.PassReport) {
 		t.line("   of these %s unchanged, %s deleted", number(n.Unchanged), number(n.Deleted))
 	}
 	if e.Unfit > 0 {
-		t.line("⚠️  %s did not fit a typed column and are NULL there; the JSON copy has the original", plural(e.Unfit, "value"))
+		t.line("⚠️  %s did not fit a typed column: NULL there, the original is in the JSON copy", plural(e.Unfit, "value"))
 	}
 	if e.Check != nil {
 		t.check(*e.Check)

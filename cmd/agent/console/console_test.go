@@ -1,0 +1,163 @@
+package console
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"resoagent/agent"
+	"resoagent/checkpoint"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func golden(tb testing.TB, name, got string) {
+	tb.Helper()
+	file := "testdata/" + name
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		tb.Errorf("%s (-want +got); -update writes it anew:\n%s", file, diff)
+	}
+}
+
+func now() time.Time { return time.Date(2024, 1, 15, 10, 30, 0, 0, time.UTC) }
+
+// events are a run like the one in the user's description.
+func events() []agent.Event {
+	total, media := int64(15432), int64(45678)
+	report := agent.Report{ID: "r", Duration: 45 * time.Minute, Totals: checkpoint.Counters{Written: 88945, Failed: 289, Skipped: 1234}}
+	return []agent.Event{
+		agent.RunStarted{ID: "r", At: now(), Streams: agent.Streams()},
+		agent.Notice{Text: "something to know"},
+		agent.LastSync{Positions: map[string]string{agent.IDXProperty: "2024-01-14T15:45:00Z"}},
+		agent.PassStarted{Stream: agent.IDXProperty, Feed: "idx", From: "2024-01-14T15:45:00Z", Total: &total},
+		agent.PageStarted{Stream: agent.IDXProperty, Feed: "idx", Page: 1, From: "2024-01-14T15:45:00Z"},
+		agent.PageFetched{Stream: agent.IDXProperty, Page: 1, Records: 5000},
+		agent.Retrying{What: "source, idx_property", Attempt: 1, Wait: 1500 * time.Millisecond, Err: agent.ErrStuck},
+		agent.PageStored{Stream: agent.IDXProperty, Page: 1, Processed: 5000, Successful: 4987, Failed: 13, Done: 5000, Total: &total},
+		agent.PageFetched{Stream: agent.IDXProperty, Page: 2},
+		agent.PassFinished{PassReport: agent.PassReport{
+			Stream: agent.IDXProperty, Counters: checkpoint.Counters{Written: 15000, Unchanged: 420, Failed: 12}, Pages: 3, Duration: 61 * time.Second, Unfit: 1,
+			Check: &agent.Check{Source: 15440, Rows: 15420, Rejected: 12},
+		}},
+		agent.KeysLoaded{Keys: 23654},
+		agent.PassStarted{
+			Stream: agent.Media, Feed: "vow", From: "2024-03-01T10:00:00Z", Resumed: true, Batch: 7, Batches: 20, Done: 31400, Total: &media, Keys: 23654,
+		},
+		agent.PageStarted{Stream: agent.Media, Page: 16, From: "2024-03-01T10:00:00Z"},
+		agent.PageFetched{Stream: agent.Media, Page: 16, Records: 2000},
+		agent.RecordsRefused{Stream: agent.Media, Page: 16, Batch: 9, First: "a", Last: "b", Count: 2, Reason: "no ResourceRecordKey"},
+		agent.PageStored{Stream: agent.Media, Page: 16, Processed: 1847, Successful: 1845, Failed: 2, Skipped: 153, Done: 32000, Total: &media, SkippedInAll: 1100},
+		agent.PassFinished{PassReport: agent.PassReport{
+			Stream: agent.Media, Counters: checkpoint.Counters{Written: 42156, Failed: 89, Skipped: 1234}, Pages: 23, Duration: 400 * time.Millisecond,
+			Check: &agent.Check{Source: 43479, Rows: 42156, Rejected: 89, Skipped: 1234},
+		}},
+		agent.RunFinished{Report: report},
+	}
+}
+
+func TestText(t *testing.T) {
+	for name, o := range map[string]Options{"lines.golden": {}, "quiet.golden": {Quiet: true}} {
+		var out bytes.Buffer
+		text := NewText(&out, o)
+		for _, e := range events() {
+			text.Observe(e)
+		}
+		text.Close()
+		golden(t, name, out.String())
+	}
+}
+
+func TestJSON(t *testing.T) {
+	var out bytes.Buffer
+	observe := JSON(&out, false)
+	for _, e := range events() {
+		observe(e)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	for i, line := range lines {
+		// The time is that of the writing.
+		before, after, ok := strings.Cut(line, `,"level"`)
+		if !ok || !strings.HasPrefix(before, `{"time":"`) || !strings.Contains(line, `"run":"r"`) {
+			t.Errorf("line %s", line)
+		}
+		lines[i] = `{"level"` + after
+	}
+	golden(t, "json.golden", strings.Join(lines, "\n")+"\n")
+}
+
+func TestStatus(t *testing.T) {
+	total, finished := int64(45678), now().Add(-3*time.Hour)
+	s := agent.Status{
+		StateDir: "/var/lib/resoagent", Running: true, Run: &agent.RunStatus{ID: "r", StartedAt: now().Add(-62 * time.Second)},
+		Streams: []agent.StreamStatus{
+			{
+				Name: agent.IDXProperty, Position: &agent.PositionStatus{Timestamp: "2024-01-14T15:45:00.123456Z", Sequence: 7},
+				Processed: 15432, Successful: 15420, Failed: 12, LastFinishedAt: &finished,
+			},
+			{
+				Name: agent.Media, Pass: &agent.PassStatus{StartedAt: now().Add(-time.Minute), Page: 16, Batch: 6, Total: &total},
+				Processed: 30000, Successful: 30000, Skipped: 1400,
+			},
+		},
+		KeySet: agent.KeySetStatus{Keys: 23654, BloomBits: 479253, FalsePositiveRate: 0.0002}, OrphanParents: 77, PendingSyncLog: 1, StateFileBytes: 1 << 20,
+	}
+	var out bytes.Buffer
+	Status(&out, s, now())
+	golden(t, "status.golden", out.String())
+	for _, line := range strings.Split(out.String(), "\n") {
+		if n := len([]rune(line)); n > 91 {
+			t.Errorf("a line of %d columns: %s", n, line)
+		}
+	}
+}
+
+// On a terminal there is a bar in place of the batch lines, and nothing of it
+// stays behind.
+func TestBars(t *testing.T) {
+	var out bytes.Buffer
+	text := NewText(&out, Options{Terminal: true, Width: 100})
+	for _, e := range events() {
+		text.Observe(e)
+		if p, ok := e.(agent.PageStored); ok {
+			text.Observe(agent.Progress{Stream: p.Stream, Done: p.Done, Total: p.Total})
+		}
+	}
+	text.Close()
+	if strings.Contains(out.String(), "Fetching") {
+		t.Error("batch lines beside the bar")
+	}
+	if !strings.Contains(out.String(), "SYNC COMPLETED") || !strings.Contains(out.String(), "attempt 2 in 1.5 seconds") {
+		t.Errorf("lines are missing:\n%s", out.String())
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		119 * time.Millisecond: "119ms", 1500 * time.Millisecond: "1.5 seconds", 12 * time.Second: "12 seconds", time.Minute: "1 minute",
+		61 * time.Second: "1 minute 1 second", 45 * time.Minute: "45 minutes", 3 * time.Hour: "3 hours", 185 * time.Minute: "3 hours 5 minutes",
+	} {
+		if got := duration(d); got != want {
+			t.Errorf("%s: %q, want %q", d.String(), got, want)
+		}
+	}
+	if got := successRate(99999, 100000); got != "99.9%" {
+		t.Errorf("one of 100,000 failed: %s", got)
+	}
+	if got := successRate(0, 0); got != "nothing to do" {
+		t.Errorf("nothing: %s", got)
+	}
+}
