@@ -118,17 +118,18 @@ func (a *Agent) walk(ctx context.Context, runID string, st *standing, retry *ret
 	go func() { fetched <- f.run(fetchCtx) }()
 	err := w.run(writeCtx, chunks)
 	if err != nil {
-		// The fetcher may be waiting to hand on a chunk, or asleep. What it says
-		// is only that it was stopped.
-		stopFetching()
-		<-fetched //nolint:errcheck // as the comment says
-		if !errors.Is(err, context.Canceled) {
-			return w, f.page, err
-		}
-	} else if err = <-fetched; err == nil {
-		return w, f.page, w.flush(writeCtx, true)
+		stopFetching() // it may be waiting to hand on a chunk, or asleep
 	}
-	if ctx.Err() != nil {
+	fetchErr := <-fetched
+	if err == nil {
+		// Everything has arrived: the last group, and the end of the pass if the
+		// fetcher has come to it, are one commit.
+		err = w.flush(writeCtx, fetchErr == nil)
+	}
+	if err == nil {
+		err = fetchErr
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = context.Cause(ctx)
 	}
 	return w, f.page, err

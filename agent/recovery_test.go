@@ -325,6 +325,7 @@ func TestStatusDuringARun(t *testing.T) {
 	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
 	// A path too long for a socket: the agent listens elsewhere.
 	s.config.StateDir = filepath.Join(s.config.StateDir, strings.Repeat("long", 30))
+	s.slow(100 * time.Millisecond)
 	var during agent.Status
 	s.log.on = func(e agent.Event) {
 		if p, ok := e.(agent.Progress); ok && p.Stream == agent.Media && during.Run == nil {

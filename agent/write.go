@@ -48,15 +48,15 @@ type writer struct {
 	page checkpoint.Counters // of the page under way, over the groups it is spread over
 }
 
-// run commits groups until the fetcher closes the channel, and then the rest.
-// ctx bounds the commits; the fetcher has a context of its own.
+// run commits groups until the fetcher closes the channel; what is left then is
+// for a last flush. ctx bounds the commits; the fetcher has a context of its own.
 func (w *writer) run(ctx context.Context, in <-chan chunk) error {
 	var due <-chan time.Time
 	for {
 		select {
 		case c, open := <-in:
 			if !open {
-				return w.flush(ctx, false)
+				return nil
 			}
 			if err := w.add(c); err != nil {
 				return err
