@@ -469,3 +469,38 @@ func TestPlacelessRecordAtTheEnd(t *testing.T) {
 		t.Errorf("a page full of them, and more behind: %v, want ErrStuck", err)
 	}
 }
+
+// A row from the future in a source that hides its fractions comes again with
+// every page; it is walked by key like any other second, and stays unsaved.
+func TestHiddenMicrosecondsInTheFuture(t *testing.T) {
+	t.Parallel()
+	o := harness.Small()
+	o.Faults.Precision = simulator.HiddenMicroseconds
+	s := newSetup(t, harness.NewSource(t, o), harness.NewSQLite(t))
+	now := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
+	s.config.Now = func() time.Time { return now }
+	if err := s.source.Add(simulator.Property, map[string]any{"ListingKey": "F1", "ModificationTimestamp": "2099-01-01T00:00:00.5Z"}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		s.mustSync(t)
+	}
+	s.compare(t)
+	if n := s.db.Count(t, "agent_position", "position_timestamp > '2026-07-02'"); n != 0 {
+		t.Error("a position went into the future")
+	}
+}
+
+// JSON that PostgreSQL's parser finds too deep is one reject.
+func TestNestedTooDeepForPostgres(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewPostgres(t))
+	raw := `{"ListingKey":"DEEP","ModificationTimestamp":"2025-01-01T00:00:00Z","X":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}`
+	if err := s.source.AddRaw(simulator.Property, "DEEP", "2025-01-01T00:00:00Z", "", []byte(raw)); err != nil {
+		t.Fatal(err)
+	}
+	report := s.mustSync(t, agent.VOWProperty)
+	if n := s.db.Count(t, "agent_reject", "record_key = 'DEEP'"); n != report.Totals.Failed || s.db.Count(t, "property", "") < 130 {
+		t.Errorf("%d rejects, %d failed", n, report.Totals.Failed)
+	}
+}

@@ -24,12 +24,13 @@ const (
 // chunk is what the fetcher hands to the writer: a batch of records, and the
 // place to save once they are stored.
 type chunk struct {
-	batch   record.Batch
-	cursor  checkpoint.Position
-	second  bool
-	rows    int  // records of the page up to here
-	pageEnd bool // the page is complete
-	unfit   int64
+	batch       record.Batch
+	cursor      checkpoint.Position
+	second      bool
+	savedSecond bool // whether saved is inside a second that is walked by key
+	rows        int  // records of the page up to here
+	pageEnd     bool // the page is complete
+	unfit       int64
 }
 
 // fetcher walks a stream. It keeps two places: cursor, where the source is
@@ -48,27 +49,27 @@ type fetcher struct {
 
 	cursor, saved checkpoint.Position
 	second        bool
-	page          int // pages begun
-	rows          int // records of this page
-	batches       int // batches of this page
-	empty         int // empty pages in a row
+	savedSecond   bool // whether saved is inside a second that is walked by key
+	page          int  // pages begun
+	rows          int  // records of this page
+	batches       int  // batches of this page
+	empty         int  // empty pages in a row
 	batch         record.Batch
 	batchBytes    int
 	unfit         int64
 
-	disordered   bool // this page's timestamps went backwards
-	disorders    int  // pages in a row that were asked for again because of that
-	last         time.Time
-	signature    uint64              // of this page's keys and timestamps, whatever their order
-	previous     uint64              // of the page before
-	sameInstant  bool                // all of the page has one timestamp
-	secondFound  bool                // the second walked by key has records at all
-	pageStart    checkpoint.Position // cursor and saved when the page began
-	pageSaved    checkpoint.Position
-	pageResumed  bool // begun in the middle, after a restart
-	futureInPage bool
-	placed       bool            // some record of the page is a place to resume from
-	placeless    map[string]bool // records of the pass that are none, by their reject key
+	disordered  bool // this page's timestamps went backwards
+	disorders   int  // pages in a row that were asked for again because of that
+	last        time.Time
+	signature   uint64              // of this page's keys and timestamps, whatever their order
+	previous    uint64              // of the page before
+	sameInstant bool                // all of the page has one timestamp
+	secondFound bool                // the second walked by key has records at all
+	pageStart   checkpoint.Position // cursor and saved when the page began
+	pageSaved   checkpoint.Position
+	pageResumed bool            // begun in the middle, after a restart
+	placed      bool            // some record of the page is a place to resume from
+	placeless   map[string]bool // records of the pass that are none, by their reject key
 }
 
 // run walks until the source has no more. It closes out; the last chunk it
@@ -157,7 +158,7 @@ func (f *fetcher) beginPage() {
 	}
 	f.pageResumed = false
 	f.pageStart, f.pageSaved = f.cursor, f.saved
-	f.disordered, f.futureInPage, f.placed = false, false, false
+	f.disordered, f.placed = false, false
 	f.previous, f.signature = f.signature, 0
 	f.sameInstant = true
 	f.last = time.Time{}
@@ -204,7 +205,7 @@ func (f *fetcher) move(r *record.Record) {
 	if f.second {
 		f.secondFound = true
 		f.cursor.Key = r.Key
-		f.saved = f.cursor
+		f.save()
 		return
 	}
 	if r.Time.Before(f.last) {
@@ -218,11 +219,15 @@ func (f *fetcher) move(r *record.Record) {
 	}
 	f.last = r.Time
 	f.cursor = checkpoint.Position{Timestamp: r.Timestamp, Key: r.Key}
-	if r.Time.After(f.now().Add(horizon)) {
-		f.futureInPage = true
-		return
+	f.save()
+}
+
+// save lets the saved place follow the cursor, but not into the future.
+func (f *fetcher) save() {
+	at, err := record.ParseTimestamp(f.cursor.Timestamp)
+	if err == nil && !at.After(f.now().Add(horizon)) {
+		f.saved, f.savedSecond = f.cursor, f.second
 	}
-	f.saved = f.cursor
 }
 
 // send hands the batch to the writer, which may make it wait.
@@ -232,7 +237,7 @@ func (f *fetcher) send(ctx context.Context, pageEnd bool) error {
 	}
 	f.batch.Page, f.batch.Number = f.page, f.batches
 	c := chunk{
-		batch: f.batch, cursor: f.saved, second: f.second, rows: f.rows, pageEnd: pageEnd, unfit: f.unfit,
+		batch: f.batch, cursor: f.saved, second: f.savedSecond, rows: f.rows, pageEnd: pageEnd, unfit: f.unfit,
 	}
 	f.batch, f.batchBytes, f.unfit = record.Batch{}, 0, 0
 	select {
@@ -259,14 +264,14 @@ func (f *fetcher) advance(ctx context.Context, n int) error {
 	if !stuck {
 		return f.send(ctx, true)
 	}
-	if f.second || f.pageStart == (checkpoint.Position{}) || f.futureInPage {
+	if f.second || f.pageStart == (checkpoint.Position{}) {
 		return errors.Join(f.send(ctx, true), f.place(fmt.Errorf("%w (%d records)", ErrStuck, n)))
 	}
 	// The source prints less precision than it filters by: the same second
 	// comes again and again. It is walked by key alone, from its beginning.
 	f.second, f.secondFound, f.signature = true, false, 0
 	f.cursor = checkpoint.Position{Timestamp: f.cursor.Timestamp}
-	f.saved = f.cursor
+	f.save()
 	f.observe(Notice{Text: fmt.Sprintf("%s: the source repeats the second %s; walking it by key", f.stream.name, f.cursor.Timestamp)})
 	return f.send(ctx, true)
 }
@@ -282,7 +287,7 @@ func (f *fetcher) leaveSecond() error {
 	}
 	f.second = false
 	f.cursor = checkpoint.Position{Timestamp: record.NextSecond(at)}
-	f.saved = f.cursor
+	f.save()
 	return nil
 }
 

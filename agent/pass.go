@@ -24,6 +24,7 @@ type standing struct {
 	state  checkpoint.Stream
 	expect uint64 // the destination's sequence
 	next   uint64 // above both stores' sequences
+	settle bool   // the state file says something else, see Agent.settle
 }
 
 // begin decides what the pass does: go on with one that was interrupted, fetch
@@ -141,7 +142,7 @@ func (a *Agent) fetcher(st *standing, retry *retrier, out chan<- chunk) *fetcher
 		source: a.source, stream: st.stream, full: p.Full, out: out, retry: retry, observe: a.observe, now: a.now,
 		ending:   newRetrier("source, end of "+st.stream.name, a.config.RetryFor, a.observe),
 		throttle: throttle{base: st.stream.sizes.Throttle},
-		cursor:   p.Cursor, saved: p.Cursor, second: p.Second, page: p.Page,
+		cursor:   p.Cursor, saved: p.Cursor, second: p.Second, savedSecond: p.Second, page: p.Page,
 		secondFound: p.Second && p.Cursor.Key != "", placeless: make(map[string]bool),
 	}
 	if p.Page > 0 && !p.PageDone && p.PageRows < st.stream.sizes.Page {

@@ -75,7 +75,36 @@ func (a *Agent) reconcile(marks []record.Mark) (all map[string]*standing, rebuil
 		}
 		return nil
 	})
-	return all, rebuild || !complete, err
+	if err != nil {
+		return nil, false, err
+	}
+	rebuild = rebuild || !complete
+	return all, rebuild, a.settle(all, rebuild)
+}
+
+// settle makes the state file say what was decided, before anything is stored.
+// Without it a crash between the next commit of the destination and that of the
+// state file would leave the state file one behind with the account that was
+// just found wrong, and the next start would believe it. The sequence is the
+// one below the next, so that the destination's next commit is one ahead. The
+// key set counts as incomplete from here until it is rebuilt.
+func (a *Agent) settle(all map[string]*standing, rebuild bool) error {
+	return a.file.Update(func(tx *checkpoint.Tx) error {
+		for name, st := range all {
+			if !st.settle {
+				continue
+			}
+			s := st.state
+			s.Sequence = st.next - 1
+			if err := tx.PutStream(name, s); err != nil {
+				return err
+			}
+		}
+		if rebuild {
+			return tx.PutNote(noteKeys, false)
+		}
+		return nil
+	})
 }
 
 func (a *Agent) standing(tx *checkpoint.Tx, name string, m record.Mark) (st *standing, far bool, err error) {
@@ -104,14 +133,14 @@ func (a *Agent) standing(tx *checkpoint.Tx, name string, m record.Mark) (st *sta
 		a.notice(far, "%s: the state file is %d commits behind the destination; going on from the state file's position",
 			name, m.Sequence-file.Sequence)
 	case decideDatabase:
-		st.state, far = *database, true
+		st.state, far, st.settle = *database, true, true
 		a.notice(true, "%s: the destination is %d commits behind the state file (restored from a backup?); going on from the destination's position",
 			name, file.Sequence-m.Sequence)
 	case decideRestore:
-		st.state, far = *database, true
+		st.state, far, st.settle = *database, true, true
 		a.notice(false, "%s: taking the position from the destination, since the state file has none", name)
 	case decideRefetch:
-		far = true
+		far, st.settle = true, true
 		a.notice(true, "%s: this destination is new and has nothing of it; full backfill", name)
 	}
 	return st, far, nil

@@ -361,3 +361,60 @@ func TestStatusDuringARun(t *testing.T) {
 		}
 	}
 }
+
+// The stores disagree, and the next run crashes between the destination's first
+// commit and that of the state file: the account that was found wrong must not
+// come back.
+func TestCrashAfterStoresDisagreed(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"a new destination", "a destination from a backup"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			o := harness.Small()
+			s := newSetup(t, harness.NewSource(t, o), harness.NewSQLite(t))
+			s.config.Property.Page = 20
+			early := filepath.Join(t.TempDir(), "early.sqlite")
+			s.mustSync(t, agent.VOWProperty)
+			if how == "a destination from a backup" {
+				s.db.Exec(t, "VACUUM INTO '"+early+"'")
+				at := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
+				for i := range 60 {
+					when := at.Add(time.Duration(i) * time.Minute).Format(time.RFC3339)
+					if err := s.source.Add(simulator.Property, map[string]any{"ListingKey": fmt.Sprintf("NEW%d", i), "ModificationTimestamp": when}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for range 3 {
+					s.mustSync(t, agent.VOWProperty)
+				}
+				s.db = harness.OpenSQLite(t, early)
+			} else {
+				s.db = harness.NewSQLite(t)
+			}
+			s.config.DatabaseURL = s.db.URL
+			// The state file as it is when the first group is about to be stored:
+			// what a crash right behind the destination's commit leaves.
+			state := filepath.Join(s.config.StateDir, "state.db")
+			s.slow(700 * time.Millisecond)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			s.log.on = func(e agent.Event) {
+				switch e := e.(type) {
+				case agent.PassStarted:
+					copyFile(t, state, state+".crashed")
+				case agent.Progress:
+					_ = e
+					cancel()
+				}
+			}
+			if _, err := s.syncWith(t, ctx, agent.Selection{Streams: []string{agent.VOWProperty}}); !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			s.log.on = nil
+			copyFile(t, state+".crashed", state)
+			s.slow(0)
+			s.mustSync(t, agent.VOWProperty)
+			harness.Compare(t, s.source, s.db, harness.Feeds{VOW: true})
+		})
+	}
+}

@@ -39,7 +39,12 @@ func OpenPostgres(tb testing.TB, url, schema string) *Database {
 // NewSQLite makes a destination in a file of its own.
 func NewSQLite(tb testing.TB) *Database {
 	tb.Helper()
-	path := filepath.Join(tb.TempDir(), "listings.sqlite")
+	return OpenSQLite(tb, filepath.Join(tb.TempDir(), "listings.sqlite"))
+}
+
+// OpenSQLite is a destination in a file that may be there already.
+func OpenSQLite(tb testing.TB, path string) *Database {
+	tb.Helper()
 	d := &Database{URL: "sqlite:" + path, Schema: "public"}
 	d.open(tb, "sqlite", "file:"+path+"?_pragma=busy_timeout(5000)")
 	return d

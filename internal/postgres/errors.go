@@ -62,11 +62,12 @@ func (e *Error) RetryAfter() (time.Duration, bool) {
 	return 0, false
 }
 
-// rowFault reports whether the error is about the data of some row (SQLSTATE
-// classes 22, data exception, and 23, integrity constraint).
+// rowFault reports whether the error is about the data of some row: SQLSTATE
+// classes 22, data exception, 23, integrity constraint, and 54, program limit
+// exceeded, as by JSON that is nested too deeply for the server's stack.
 func rowFault(err error) bool {
 	code := sqlstate(err)
-	return strings.HasPrefix(code, "22") || strings.HasPrefix(code, "23")
+	return strings.HasPrefix(code, "22") || strings.HasPrefix(code, "23") || strings.HasPrefix(code, "54")
 }
 
 func sqlstate(err error) string {

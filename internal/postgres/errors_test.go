@@ -27,6 +27,7 @@ func TestErrorClasses(t *testing.T) {
 		{&pgconn.PgError{Code: "55P03"}, true, false},
 		{&pgconn.PgError{Code: "22021"}, false, true},
 		{&pgconn.PgError{Code: "23514"}, false, true},
+		{&pgconn.PgError{Code: "54001"}, false, true},
 		{&pgconn.PgError{Code: "42703"}, false, false},
 		{&pgconn.PgError{Code: "42501"}, false, false},
 		{&pgconn.PgError{Code: "28P01"}, false, false},
