@@ -109,6 +109,14 @@ func (c *Config) check() error {
 			problems = append(problems, fmt.Sprintf("--%s-throttle is negative", name))
 		}
 	}
+	if c.RetryFor < 0 || c.StallTimeout < 0 {
+		problems = append(problems, "--retry-for and --stall-timeout must not be negative")
+	}
+	for name, token := range map[string]string{"idx": c.IDXToken, "vow": c.VOWToken} {
+		if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			problems = append(problems, fmt.Sprintf("the %s token holds a space or a character that no token has", name))
+		}
+	}
 	if c.Lease < time.Second {
 		problems = append(problems, "--lease must be a second or more")
 	}

@@ -286,6 +286,13 @@ func (f *fetcher) leaveSecond() error {
 		return f.place(ErrStuck)
 	}
 	f.second = false
+	if !at.Truncate(time.Second).Add(time.Second).Before(f.now()) {
+		// The second is not over: what it still gets must be found by the next pass.
+		f.cursor.Key, f.second = "", false
+		f.save()
+		f.cursor = checkpoint.Position{Timestamp: record.NextSecond(at)}
+		return nil
+	}
 	f.cursor = checkpoint.Position{Timestamp: record.NextSecond(at)}
 	f.save()
 	return nil

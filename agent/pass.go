@@ -66,6 +66,15 @@ func (a *Agent) pass(ctx context.Context, runID string, st *standing, force bool
 		}
 		retry.succeeded()
 	}
+	if !resumed && p.Forced {
+		// A crash behind the destination's first commit must find that this pass
+		// was a forced one.
+		s := st.state
+		s.Sequence = st.next - 1
+		if err := a.file.Update(func(tx *checkpoint.Tx) error { return tx.PutStream(st.stream.name, s) }); err != nil {
+			return PassReport{}, err
+		}
+	}
 	a.live.set(st.stream.name, st.state)
 	next := p.Batch + 1
 	if p.PageDone {

@@ -129,9 +129,12 @@ func (a *Agent) standing(tx *checkpoint.Tx, name string, m record.Mark) (st *sta
 		st.state = *file
 	case decideFile:
 		st.state = *file
-		far = m.Sequence > file.Sequence+1
-		a.notice(far, "%s: the state file is %d commits behind the destination; going on from the state file's position",
-			name, m.Sequence-file.Sequence)
+		// Of listings also the keys of the one group are missing in the state file,
+		// and a run of children alone would take them for orphans.
+		behind := m.Sequence - file.Sequence
+		far = behind > 1 || !st.stream.child()
+		a.notice(behind > 1, "%s: the state file is %d commits behind the destination; going on from the state file's position",
+			name, behind)
 	case decideDatabase:
 		st.state, far, st.settle = *database, true, true
 		a.notice(true, "%s: the destination is %d commits behind the state file (restored from a backup?); going on from the destination's position",

@@ -20,6 +20,7 @@ type retrier struct {
 }
 
 func newRetrier(what string, patience time.Duration, observe func(Event)) *retrier {
+	patience = max(patience, time.Nanosecond) // to the library none is for ever
 	return &retrier{what: what, observe: observe, backoff: backoff.NewExponentialBackOff(
 		backoff.WithInitialInterval(500*time.Millisecond),
 		backoff.WithMultiplier(2),

@@ -87,7 +87,8 @@ func (a *Agent) run(ctx context.Context, streams []*stream, force bool, report *
 		if s.child() && !childrenBegun {
 			childrenBegun = true
 			if a.keys.Stats().Keys == 0 {
-				return ErrNoKeys
+				a.notice(true, "the listings' feeds are empty, so there is nothing that children could belong to: they are left out")
+				break
 			}
 			a.observe(KeysLoaded{Keys: a.keys.Stats().Keys})
 		}

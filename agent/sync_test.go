@@ -437,3 +437,20 @@ func TestPlanWritesNothing(t *testing.T) {
 		}
 	})
 }
+
+// A feed without listings is a run that is done; its children are left out, and
+// that is said.
+func TestEmptyFeed(t *testing.T) {
+	t.Parallel()
+	o := harness.Small()
+	o.Faults.CountAbsent = true
+	s := newSetup(t, harness.NewSource(t, o), harness.NewSQLite(t))
+	s.fault(simulator.Property, simulator.Strike{Fault: simulator.Fault{Kind: simulator.EmptyPage}})
+	s.mustSync(t)
+	if n := s.db.Count(t, "SyncLog", ""); n != 1 || !strings.Contains(noticesOf(s), "left out") {
+		t.Errorf("SyncLog has %d rows; said: %s", n, noticesOf(s))
+	}
+	s.source.Set(func(f *simulator.Faults) { *f = simulator.Faults{} })
+	s.mustSync(t)
+	s.compare(t)
+}

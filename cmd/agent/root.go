@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/peterbourgon/ff/v3"
@@ -46,7 +47,7 @@ func (r *root) execute(ctx context.Context, args []string) error {
 		_, _ = r.stdout.Write(r.help.Bytes())
 		return err
 	case err != nil:
-		return fmt.Errorf("%w: %w; see 'agent --help'", errUsage, err)
+		return fmt.Errorf("%w: %s; see 'agent --help'", errUsage, withoutValues(err.Error()))
 	}
 	return top.Run(ctx)
 }
@@ -66,10 +67,17 @@ func options() []ff.Option {
 	}
 }
 
+// withoutValues cuts the value off a line of the settings file that was meant as
+// name=value: it may be a token.
+func withoutValues(text string) string {
+	return regexp.MustCompile(`(config file flag "[^"=]*=)[^"]*`).ReplaceAllString(text, "${1}...")
+}
+
 // noArguments refuses what is left behind the flags.
 func noArguments(args []string) error {
 	if len(args) > 0 {
-		return fmt.Errorf("%w: %q is not a flag; flags begin with --", errUsage, args[0])
+		// It is not shown: it may be a token behind a flag that takes none.
+		return fmt.Errorf("%w: an argument belongs to no flag; flags begin with --, and --idx and --vow take no value", errUsage)
 	}
 	return nil
 }

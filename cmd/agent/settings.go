@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"resoagent/agent"
 )
@@ -68,6 +69,7 @@ func (s *settings) complete() error {
 		flag, file string
 		token      *string
 	}{{"idx", s.idxFile, &s.config.IDXToken}, {"vow", s.vowFile, &s.config.VOWToken}} {
+		*x.token = strings.TrimSpace(*x.token)
 		if x.file == "" {
 			continue
 		}

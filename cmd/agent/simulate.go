@@ -34,7 +34,7 @@ func newSimulate(r *root) *ffcli.Command {
 		Name: "simulate", ShortUsage: "agent simulate [--listen ADDRESS] [--properties N] [flags]",
 		ShortHelp: "serve a simulated RESO Web API; prints its URL and tokens",
 		LongHelp:  "The data is made up, but the same for the same seed, and behaves as the PropTx/AMPRE source does.",
-		FlagSet:   fs, Options: []ff.Option{ff.WithEnvVarPrefix("AGENT")}, UsageFunc: usage, Exec: c.exec,
+		FlagSet:   fs, Options: []ff.Option{ff.WithEnvVarPrefix("AGENT_SIMULATE")}, UsageFunc: usage, Exec: c.exec,
 	}
 }
 

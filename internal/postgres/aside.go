@@ -30,6 +30,7 @@ func (d *Destination) aside(ctx context.Context, tx pgx.Tx, g *record.Group) err
 				bad[r.RejectKey()] = r
 			} else {
 				good = append(good, r.Key)
+				delete(bad, r.Key) // a later version of the same group
 			}
 		}
 	}

@@ -70,7 +70,7 @@ func (c *Client) Close() error {
 func parseRoot(text string, plaintext bool) (*url.URL, error) {
 	root, err := url.Parse(strings.TrimRight(text, "/"))
 	if err != nil || root.Host == "" || (root.Scheme != "http" && root.Scheme != "https") {
-		return nil, fmt.Errorf("open source: --source-url must be an address such as https://query.ampre.ca/odata, not %.80q", text)
+		return nil, fmt.Errorf("open source: --source-url must be an address such as https://query.ampre.ca/odata, not %.80q", text[strings.LastIndexByte(text, '@')+1:])
 	}
 	if root.User != nil || root.RawQuery != "" || root.Fragment != "" {
 		return nil, errors.New("open source: --source-url must not hold a user, a query or a fragment; tokens have flags of their own")

@@ -149,6 +149,9 @@ func (p *page) member(dec *jsontext.Decoder, in *bufio.Reader) (*jsontext.Decode
 		if err != nil {
 			return nil, err
 		}
+		if raw.Kind() == 'n' {
+			return dec, nil // "error": null says that there is none
+		}
 		code, message := errorBody([]byte(`{"error":` + raw.String() + `}`))
 		return nil, &Error{Resource: p.resource, Code: code, Message: "an error with status 200: " + message}
 	}

@@ -118,6 +118,7 @@ func TestPage(t *testing.T) {
 		"value last":      `{"@odata.context":"x","@odata.count":5,"value":[` + rows("a", "b") + `]}`,
 		"value first":     `{"value":[` + rows("a", "b") + `],"@odata.nextLink":"https://elsewhere.example/x"}`,
 		"spread out":      "\n { \"value\" : [\n" + rows("a", "b") + "\n]\n}\n\n",
+		"no error":        `{"error":null,"value":[` + rows("a", "b") + `]}`,
 		"unknown members": `{"x":{"value":[1]},"value":[` + rows("a", "b") + `],"y":null}`,
 	} {
 		t.Run(name, func(t *testing.T) {
