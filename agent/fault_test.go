@@ -504,3 +504,17 @@ func TestNestedTooDeepForPostgres(t *testing.T) {
 		t.Errorf("%d rejects, %d failed", n, report.Totals.Failed)
 	}
 }
+
+// Without patience the first failure ends the run.
+func TestNoPatience(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
+	s.config.RetryFor = 0
+	s.fault(simulator.Property, simulator.Strike{Fault: simulator.Fault{Kind: simulator.Status, Status: 500}, Next: 1})
+	if _, err := s.sync(t, agent.VOWProperty); err == nil || !strings.Contains(err.Error(), "gave up") {
+		t.Errorf("error %v", err)
+	}
+	if n := len(of[agent.Retrying](s.log)); n != 0 {
+		t.Errorf("%d retries", n)
+	}
+}

@@ -24,13 +24,12 @@ const (
 // chunk is what the fetcher hands to the writer: a batch of records, and the
 // place to save once they are stored.
 type chunk struct {
-	batch       record.Batch
-	cursor      checkpoint.Position
-	second      bool
-	savedSecond bool // whether saved is inside a second that is walked by key
-	rows        int  // records of the page up to here
-	pageEnd     bool // the page is complete
-	unfit       int64
+	batch   record.Batch
+	cursor  checkpoint.Position
+	second  bool
+	rows    int  // records of the page up to here
+	pageEnd bool // the page is complete
+	unfit   int64
 }
 
 // fetcher walks a stream. It keeps two places: cursor, where the source is

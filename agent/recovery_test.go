@@ -392,29 +392,68 @@ func TestCrashAfterStoresDisagreed(t *testing.T) {
 				s.db = harness.NewSQLite(t)
 			}
 			s.config.DatabaseURL = s.db.URL
-			// The state file as it is when the first group is about to be stored:
-			// what a crash right behind the destination's commit leaves.
-			state := filepath.Join(s.config.StateDir, "state.db")
-			s.slow(700 * time.Millisecond)
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			s.log.on = func(e agent.Event) {
-				switch e := e.(type) {
-				case agent.PassStarted:
-					copyFile(t, state, state+".crashed")
-				case agent.Progress:
-					_ = e
-					cancel()
-				}
-			}
-			if _, err := s.syncWith(t, ctx, agent.Selection{Streams: []string{agent.VOWProperty}}); !errors.Is(err, context.Canceled) {
-				t.Fatal(err)
-			}
-			s.log.on = nil
-			copyFile(t, state+".crashed", state)
-			s.slow(0)
+			s.crashAtFirstCommit(t, agent.Selection{Streams: []string{agent.VOWProperty}})
 			s.mustSync(t, agent.VOWProperty)
 			harness.Compare(t, s.source, s.db, harness.Feeds{VOW: true})
 		})
+	}
+}
+
+// crashAtFirstCommit runs over streams and leaves what a crash between the first
+// commit of the destination and that of the state file leaves.
+func (s *setup) crashAtFirstCommit(tb testing.TB, sel agent.Selection) {
+	tb.Helper()
+	state := filepath.Join(s.config.StateDir, "state.db")
+	s.slow(700 * time.Millisecond)
+	ctx, cancel := context.WithCancel(tb.Context())
+	defer cancel()
+	s.log.on = func(e agent.Event) {
+		switch e.(type) {
+		case agent.PassStarted:
+			copyFile(tb, state, state+".crashed")
+		case agent.Progress:
+			cancel()
+		}
+	}
+	if _, err := s.syncWith(tb, ctx, sel); !errors.Is(err, context.Canceled) {
+		tb.Fatalf("error %v, want the interruption", err)
+	}
+	s.log.on = nil
+	s.slow(0)
+	copyFile(tb, state+".crashed", state)
+}
+
+func TestForcedPassStaysForcedAfterItsFirstCommit(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
+	s.config.Property.Page = 20
+	s.mustSync(t, agent.VOWProperty)
+	s.db.Exec(t, "UPDATE property SET vow = '{\"wrong\":true}', vow_hash = 1, vow_timestamp = '2030-01-01T00:00:00.000000Z'")
+	s.crashAtFirstCommit(t, agent.Selection{Streams: []string{agent.VOWProperty}, Force: true})
+	s.mustSync(t, agent.VOWProperty) // without --force
+	harness.Compare(t, s.source, s.db, harness.Feeds{VOW: true})
+}
+
+// Children alone, after a crash that left the state file one group of listings
+// behind: their parents are known all the same.
+func TestChildrenAfterACrashOfListings(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
+	s.mustSync(t, agent.VOWProperty)
+	when := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC).Format(time.RFC3339)
+	for i := range 120 { // three pages: some are stored before the interruption
+		key := fmt.Sprintf("NEW%03d", i)
+		listing := map[string]any{"ListingKey": key, "ModificationTimestamp": when}
+		photo := map[string]any{"MediaKey": "p" + key, "ResourceRecordKey": key, "ResourceName": "Property", "MediaModificationTimestamp": when}
+		if err := errors.Join(s.source.Add(simulator.Property, listing), s.source.Add(simulator.Media, photo)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.crashAtFirstCommit(t, agent.Selection{Streams: []string{agent.VOWProperty}})
+	there := s.db.Count(t, "property", "listing_key LIKE 'NEW%'")
+	s.mustSync(t, agent.Media)
+	photos := s.db.Count(t, "media", "resource_record_key LIKE 'NEW%'")
+	if there == 0 || photos != there {
+		t.Errorf("%d new listings are there, with %d photos", there, photos)
 	}
 }

@@ -48,7 +48,7 @@ func (s *settings) register(fs *flag.FlagSet, env environment) {
 	}
 	fs.StringVar(&c.MediaFilter, "media-filter", c.MediaFilter, "extra OData `filter` for media")
 	fs.BoolVar(&c.TrustSyncLog, "trust-synclog", false, "start at an old service's SyncLog timestamps, minus 24 hours")
-	fs.DurationVar(&c.RetryFor, "retry-for", c.RetryFor, "how long source or destination may be away")
+	fs.DurationVar(&c.RetryFor, "retry-for", c.RetryFor, "how long source or destination may be away; 0: not at all")
 	fs.DurationVar(&c.StallTimeout, "stall-timeout", c.StallTimeout, "how long an answer of the source may stay silent")
 	fs.DurationVar(&c.Lease, "lease", c.Lease, "how long the destination stays owned by an agent that died")
 	fs.StringVar(&c.CAFile, "ca-file", "", "`file` with an extra root certificate (PEM)")
