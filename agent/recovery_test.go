@@ -75,7 +75,9 @@ func TestInterruptedPassGoesOn(t *testing.T) {
 		if p.Counters.Seen() != p.Check.Source || p.Check.Gap() != 0 {
 			t.Errorf("counters %+v, check %+v: the counters of the pass did not go on", p.Counters, p.Check)
 		}
-		if fetched := int64(s.source.Counters().Rows); fetched > total-done {
+		// The page that was on its way at the interruption may be counted late.
+		late := int64(s.config.Media.Page)
+		if fetched := int64(s.source.Counters().Rows); fetched > total-done+late {
 			t.Errorf("%d records were fetched again", fetched-(total-done))
 		}
 	})
