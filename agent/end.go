@@ -1,0 +1,80 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"resoagent/checkpoint"
+	"resoagent/internal/record"
+)
+
+// leaveSecond goes on behind a second that was walked by key.
+func (f *fetcher) leaveSecond() error {
+	at, err := record.ParseTimestamp(f.cursor.Timestamp)
+	if err != nil {
+		return f.place(err)
+	}
+	if !f.secondFound {
+		return f.place(ErrStuck)
+	}
+	f.second = false
+	if !at.Truncate(time.Second).Add(time.Second).Before(f.now()) {
+		// The second is not over: what it still gets must be found by the next pass.
+		f.cursor.Key, f.second = "", false
+		f.save()
+		f.cursor = checkpoint.Position{Timestamp: record.NextSecond(at)}
+		return nil
+	}
+	f.cursor = checkpoint.Position{Timestamp: record.NextSecond(at)}
+	f.save()
+	return nil
+}
+
+// confirmEnd asks the source, at the end of a full walk, whether it agrees that
+// nothing is left but the placeless records of the last page. A source that
+// does not count is believed.
+func (f *fetcher) confirmEnd(ctx context.Context, placeless int) (done bool, err error) {
+	if !f.full && placeless == 0 {
+		return true, nil
+	}
+	q := record.Query{Shape: f.stream.shape, Feed: f.stream.feed, Filter: f.stream.filter, After: record.Cursor(f.cursor)}
+	n, ok, err := countWithRetry(ctx, f.source, q, f.retry)
+	if err != nil {
+		return false, f.place(err)
+	}
+	switch left := n - int64(placeless); {
+	case ok && left <= 0, !ok && placeless < f.stream.sizes.Page:
+		return true, nil
+	case placeless > 0:
+		return false, f.place(fmt.Errorf("%w: %d records without key or timestamp bar the way", ErrStuck, placeless))
+	}
+	if err := f.ending.pause(ctx, incomplete{n}); err != nil {
+		return false, f.place(err)
+	}
+	return false, nil
+}
+
+// countWithRetry leaves the retrier's row of failures as it is: a count that
+// works says nothing about the pages.
+func countWithRetry(ctx context.Context, source Source, q record.Query, r *retrier) (n int64, ok bool, err error) {
+	for {
+		n, ok, err = source.Count(ctx, q)
+		if err == nil {
+			return n, ok, nil
+		}
+		if err := r.pause(ctx, err); err != nil {
+			return 0, false, err
+		}
+	}
+}
+
+// incomplete says that the source counts more than it sends. It may pass.
+type incomplete struct{ left int64 }
+
+func (e incomplete) Error() string {
+	return fmt.Sprintf("an empty page, although %d records are left by the source's count", e.left)
+}
+func (incomplete) Unwrap() error                     { return ErrIncomplete }
+func (incomplete) Temporary() bool                   { return true }
+func (incomplete) RetryAfter() (time.Duration, bool) { return 0, false }
