@@ -20,6 +20,7 @@ type Agent struct {
 	source  Source
 	dest    Destination
 	tables  Tables
+	aside   Aside
 	log     Log
 	migrate func(context.Context) (migrations.Result, error)
 	file    *checkpoint.File

@@ -3,6 +3,8 @@ package agent
 import (
 	"log/slog"
 	"time"
+
+	"resoagent/checkpoint"
 )
 
 // Event is something that happened in a run. Name is stable, and so are the
@@ -106,6 +108,13 @@ type KeysLoaded struct {
 	Took    time.Duration
 }
 
+// OrphansHome: listings have come, and with them the children that were passed by.
+type OrphansHome struct {
+	Stream   string
+	Parents  int
+	Counters checkpoint.Counters
+}
+
 // PassFinished: a walk of one stream is complete.
 type PassFinished struct{ PassReport }
 
@@ -128,6 +137,7 @@ func (Progress) Name() string       { return "progress" }
 func (Retrying) Name() string       { return "retrying" }
 func (RecordsRefused) Name() string { return "records_refused" }
 func (KeysLoaded) Name() string     { return "keys_loaded" }
+func (OrphansHome) Name() string    { return "orphans_home" }
 func (PassFinished) Name() string   { return "pass_finished" }
 func (RunFinished) Name() string    { return "run_finished" }
 
@@ -141,6 +151,7 @@ func (Progress) Level() slog.Level       { return slog.LevelDebug }
 func (Retrying) Level() slog.Level       { return slog.LevelWarn }
 func (RecordsRefused) Level() slog.Level { return slog.LevelWarn }
 func (KeysLoaded) Level() slog.Level     { return slog.LevelInfo }
+func (OrphansHome) Level() slog.Level    { return slog.LevelInfo }
 func (PassFinished) Level() slog.Level   { return slog.LevelInfo }
 
 func (e Notice) Level() slog.Level {
@@ -213,6 +224,13 @@ func (e RecordsRefused) Attrs() []slog.Attr {
 
 func (e KeysLoaded) Attrs() []slog.Attr {
 	return []slog.Attr{slog.Uint64("keys", e.Keys), slog.Bool("rebuilt", e.Rebuilt), slog.Float64("seconds", e.Took.Seconds())}
+}
+
+func (e OrphansHome) Attrs() []slog.Attr {
+	return []slog.Attr{
+		slog.String("stream", e.Stream), slog.Int("parents", e.Parents), slog.Int64("processed", e.Counters.Processed()),
+		slog.Int64("written", e.Counters.Written), slog.Int64("failed", e.Counters.Failed),
+	}
 }
 
 func (e PassFinished) Attrs() []slog.Attr {

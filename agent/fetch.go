@@ -38,7 +38,8 @@ type chunk struct {
 type fetcher struct {
 	source   Source
 	stream   *stream
-	full     bool // believe the end only when the count of what remains agrees
+	full     bool        // believe the end only when the count of what remains agrees
+	only     record.Only // of an errand
 	out      chan<- chunk
 	throttle throttle
 	retry    *retrier
@@ -128,7 +129,7 @@ func (f *fetcher) fetchPage(ctx context.Context) (n int, err error) {
 		}
 		q := record.Query{
 			Shape: f.stream.shape, Feed: f.stream.feed, Filter: f.stream.filter, Second: f.second,
-			After: record.Cursor(f.cursor), Top: f.stream.sizes.Page - f.rows,
+			After: record.Cursor(f.cursor), Top: f.stream.sizes.Page - f.rows, Only: f.only,
 		}
 		err := f.source.Page(ctx, q, func(r record.Record) error { return f.take(ctx, r) })
 		f.throttle.done(err)

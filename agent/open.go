@@ -21,6 +21,7 @@ import (
 type destination interface {
 	Destination
 	Tables
+	Aside
 	Log
 	Migrate(ctx context.Context) (migrations.Result, error)
 	Marks(ctx context.Context) ([]record.Mark, error)
@@ -52,7 +53,7 @@ func Open(ctx context.Context, config Config) (*Agent, error) {
 		return nil, errors.Join(err, a.Close())
 	}
 	a.closers = append(a.closers, dest.Close)
-	a.dest, a.tables, a.log, a.migrate = dest, dest, dest, dest.Migrate
+	a.dest, a.tables, a.aside, a.log, a.migrate = dest, dest, dest, dest, dest.Migrate
 	return a, nil
 }
 

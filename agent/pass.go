@@ -85,9 +85,10 @@ func (a *Agent) pass(ctx context.Context, runID string, st *standing, force bool
 		Resumed: resumed, Batch: next, Batches: st.stream.batches(), Done: st.state.Counters.Seen(),
 		Total: p.Total, Keys: a.keys.Stats().Keys,
 	})
-	w, pages, err := a.walk(ctx, runID, st, retry)
+	f, w := a.fetcher(st, retry), a.writer(st, runID)
+	err := a.walk(ctx, f, w)
 	report := PassReport{
-		Stream: st.stream.name, Counters: w.state.Counters, Pages: pages, Unfit: w.unfit, Duration: time.Since(begun),
+		Stream: st.stream.name, Counters: w.state.Counters, Pages: f.page, Unfit: w.unfit, Duration: time.Since(begun),
 	}
 	if err != nil {
 		return report, err
@@ -101,9 +102,9 @@ func (a *Agent) pass(ctx context.Context, runID string, st *standing, force bool
 	return report, nil
 }
 
-// walk runs the fetcher and the writer side by side and ends the pass. The
-// writer it returns, also with an error, has what was stored.
-func (a *Agent) walk(ctx context.Context, runID string, st *standing, retry *retrier) (*writer, int, error) {
+// walk runs a fetcher and a writer side by side until the source has no more.
+// The writer, also with an error, has what was stored.
+func (a *Agent) walk(ctx context.Context, f *fetcher, w *writer) error {
 	// The writer outlives the fetcher by the grace, so that what was fetched
 	// before a signal is stored.
 	writeCtx, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
@@ -117,13 +118,7 @@ func (a *Agent) walk(ctx context.Context, runID string, st *standing, retry *ret
 	defer stopFetching()
 
 	chunks := make(chan chunk, 4)
-	f := a.fetcher(st, retry, chunks)
-	w := &writer{
-		dest: a.dest, file: a.file, keys: a.keys, stream: st.stream, runID: runID, observe: a.observe, now: a.now,
-		retry:  newRetrier("destination, "+st.stream.name, a.config.RetryFor, a.observe),
-		stored: func(s checkpoint.Stream) { a.live.set(st.stream.name, s) },
-		state:  st.state, expect: st.expect, next: st.next,
-	}
+	f.out = chunks
 	fetched := make(chan error, 1)
 	go func() { fetched <- f.run(fetchCtx) }()
 	err := w.run(writeCtx, chunks)
@@ -142,13 +137,22 @@ func (a *Agent) walk(ctx context.Context, runID string, st *standing, retry *ret
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = context.Cause(ctx)
 	}
-	return w, f.page, err
+	return err
 }
 
-func (a *Agent) fetcher(st *standing, retry *retrier, out chan<- chunk) *fetcher {
+func (a *Agent) writer(st *standing, runID string) *writer {
+	return &writer{
+		dest: a.dest, file: a.file, keys: a.keys, stream: st.stream, runID: runID, observe: a.observe, now: a.now,
+		retry:  newRetrier("destination, "+st.stream.name, a.config.RetryFor, a.observe),
+		stored: func(s checkpoint.Stream) { a.live.set(st.stream.name, s) },
+		state:  st.state, expect: st.expect, next: st.next,
+	}
+}
+
+func (a *Agent) fetcher(st *standing, retry *retrier) *fetcher {
 	p := st.state.Pass
 	f := &fetcher{
-		source: a.source, stream: st.stream, full: p.Full, out: out, retry: retry, observe: a.observe, now: a.now,
+		source: a.source, stream: st.stream, full: p.Full, retry: retry, observe: a.observe, now: a.now,
 		ending:   newRetrier("source, end of "+st.stream.name, a.config.RetryFor, a.observe),
 		throttle: throttle{base: st.stream.sizes.Throttle},
 		cursor:   p.Cursor, saved: p.Cursor, second: p.Second, savedSecond: p.Second, page: p.Page,

@@ -44,8 +44,15 @@ type Tables interface {
 	Tally(ctx context.Context, stream string, shape *record.Shape, feed string) (record.Tally, error)
 	// HasRows reports whether there is any row of a stream.
 	HasRows(ctx context.Context, shape *record.Shape, feed string) (bool, error)
+}
+
+// Aside is what a destination keeps beside the rows.
+type Aside interface {
 	// Orphans counts the parents that children of any stream wait for.
 	Orphans(ctx context.Context) (int64, error)
+	// Ready gives, in key order, parents that children of a stream waited for
+	// and that are there now: at most limit of those behind after.
+	Ready(ctx context.Context, stream, after string, limit int) ([]string, error)
 }
 
 // Log is the SyncLog table.
@@ -62,6 +69,10 @@ type temporary interface {
 	Temporary() bool
 	RetryAfter() (time.Duration, bool)
 }
+
+// refused is said by a source's error that means that the question itself is
+// not taken, so that another wording may help.
+type refused interface{ Refused() bool }
 
 // throttled is said by a source's error that asks for fewer requests.
 type throttled interface{ Throttled() bool }

@@ -92,6 +92,13 @@ func (a *Agent) run(ctx context.Context, streams []*stream, force bool, report *
 			}
 			a.observe(KeysLoaded{Keys: a.keys.Stats().Keys})
 		}
+		if s.child() {
+			home, err := a.bringHome(ctx, report.ID, all[s.name])
+			report.Totals.Add(home)
+			if err != nil {
+				return inUse(err)
+			}
+		}
 		pass, err := a.pass(ctx, report.ID, all[s.name], force)
 		report.Totals.Add(pass.Counters)
 		if err != nil {
@@ -112,7 +119,7 @@ func (a *Agent) run(ctx context.Context, streams []*stream, force bool, report *
 func (a *Agent) noteOrphans(ctx context.Context) error {
 	var n int64
 	err := newRetrier("destination", a.config.RetryFor, a.observe).do(ctx, func() (err error) {
-		n, err = a.tables.Orphans(ctx)
+		n, err = a.aside.Orphans(ctx)
 		return err
 	})
 	if err != nil {

@@ -45,6 +45,10 @@ type writer struct {
 	unfit   int64
 	inRow   int // rejects in a row, over the groups
 
+	errand  bool                // not a pass: position and pass stay where they are
+	arrived []string            // parents whose children are all stored when the errand is done
+	fetched checkpoint.Counters // of the errand
+
 	page checkpoint.Counters // of the page under way, over the groups it is spread over
 }
 
@@ -134,7 +138,7 @@ func (w *writer) flush(ctx context.Context, finish bool) error {
 	}
 	var pending checkpoint.Stream
 	var inRow int
-	g := w.group()
+	g := w.group(finish)
 	g.Mark = func(g *record.Group) (m record.Mark, err error) {
 		if inRow, err = w.rejectsInRow(g); err != nil {
 			return record.Mark{}, err
@@ -164,15 +168,22 @@ func (w *writer) flush(ctx context.Context, finish bool) error {
 	}
 	before := w.state.Counters
 	w.state, w.expect, w.next, w.inRow = pending, pending.Sequence, pending.Sequence+1, inRow
-	w.report(g, before)
+	if w.errand {
+		w.reportErrand(g)
+	} else {
+		w.report(g, before)
+	}
 	w.chunks, w.bytes, w.orphans = nil, 0, nil
 	return nil
 }
 
-func (w *writer) group() *record.Group {
+func (w *writer) group(finish bool) *record.Group {
 	g := &record.Group{
 		Stream: w.stream.name, Shape: w.stream.shape, Feed: w.stream.copyFeed, RunID: w.runID,
-		Forced: w.state.Pass != nil && w.state.Pass.Forced, Expect: w.expect, Sequence: w.next,
+		Forced: !w.errand && w.state.Pass != nil && w.state.Pass.Forced, Expect: w.expect, Sequence: w.next,
+	}
+	if finish {
+		g.Arrived = w.arrived
 	}
 	for _, c := range w.chunks {
 		g.Batches = append(g.Batches, c.batch)
@@ -187,6 +198,9 @@ func (w *writer) group() *record.Group {
 // after is the stream's state once the group is stored.
 func (w *writer) after(g *record.Group, finish bool) (checkpoint.Stream, error) {
 	s := w.state
+	if w.errand {
+		return w.afterErrand(g), nil
+	}
 	pass := *s.Pass
 	s.Pass = &pass
 	s.Sequence = w.next
@@ -202,11 +216,7 @@ func (w *writer) after(g *record.Group, finish bool) (checkpoint.Stream, error) 
 	if finish {
 		s.Pass = nil
 		s.LastFinishedAt = w.now().UTC()
-		unlogged := s.Counters
-		if s.Unlogged != nil {
-			unlogged.Add(*s.Unlogged)
-		}
-		s.Unlogged = &unlogged
+		s.Log(s.Counters)
 	}
 	return s, nil
 }

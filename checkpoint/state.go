@@ -52,6 +52,14 @@ type Stream struct {
 	Unlogged *Counters `json:"unlogged,omitempty"`
 }
 
+// Log adds what was done to the account that the next run record closes.
+func (s *Stream) Log(n Counters) {
+	if s.Unlogged != nil {
+		n.Add(*s.Unlogged)
+	}
+	s.Unlogged = &n
+}
+
 // Pass is one walk over a stream, from Start until the source has no more.
 type Pass struct {
 	StartedAt time.Time `json:"started_at"`

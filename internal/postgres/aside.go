@@ -21,13 +21,20 @@ func (d *Destination) aside(ctx context.Context, tx pgx.Tx, g *record.Group) err
 			return err
 		}
 	}
+	if len(g.Arrived) > 0 {
+		_, err := tx.Exec(ctx, `DELETE FROM `+d.table("agent_orphan")+`
+			WHERE stream = $1 AND parent_key = ANY($2::text[]) AND parent_key <> ALL($3::text[])`, g.Stream, g.Arrived, append([]string{}, g.Orphans...))
+		if err != nil {
+			return err
+		}
+	}
 	var good []string
-	bad := make(map[string]*record.Record)
+	bad := make(map[string]reject)
 	for i := range g.Batches {
 		for j := range g.Batches[i].Records {
 			r := &g.Batches[i].Records[j]
 			if _, isBad := r.Bad(); isBad {
-				bad[r.RejectKey()] = r
+				bad[r.RejectKey()] = reject{r, &g.Batches[i].Outcome}
 			} else {
 				good = append(good, r.Key)
 				delete(bad, r.Key) // a later version of the same group
@@ -38,6 +45,12 @@ func (d *Destination) aside(ctx context.Context, tx pgx.Tx, g *record.Group) err
 		return err
 	}
 	return d.putRejects(ctx, tx, g, bad)
+}
+
+// reject is a record that cannot be stored, and the outcome that counts it.
+type reject struct {
+	*record.Record
+	outcome *record.Outcome
 }
 
 // clearRejects looks first whether the stream has any rejects, since it mostly
@@ -55,16 +68,22 @@ func (d *Destination) clearRejects(ctx context.Context, tx pgx.Tx, stream string
 	return err
 }
 
-func (d *Destination) putRejects(ctx context.Context, tx pgx.Tx, g *record.Group, bad map[string]*record.Record) error {
+func (d *Destination) putRejects(ctx context.Context, tx pgx.Tx, g *record.Group, bad map[string]reject) error {
 	for key, r := range bad {
 		reason, _ := r.Bad()
-		_, err := tx.Exec(ctx, `INSERT INTO `+d.table("agent_reject")+` AS t
+		var isNew bool
+		// xmax is 0 in a row that was inserted, not updated.
+		err := tx.QueryRow(ctx, `INSERT INTO `+d.table("agent_reject")+` AS t
 			(stream, record_key, parent_key, reason, body, body_bytes, run_id) VALUES ($1, $2, $3, $4, $5, $6, $7)
 			ON CONFLICT (stream, record_key) DO UPDATE SET parent_key = excluded.parent_key, reason = excluded.reason,
-			body = excluded.body, body_bytes = excluded.body_bytes, run_id = excluded.run_id, last_seen_at = now()`,
-			g.Stream, key, r.Parent, reason, r.JSON[:min(len(r.JSON), maxBody)], len(r.JSON), g.RunID)
+			body = excluded.body, body_bytes = excluded.body_bytes, run_id = excluded.run_id, last_seen_at = now()
+			RETURNING xmax = 0`,
+			g.Stream, key, r.Parent, reason, r.JSON[:min(len(r.JSON), maxBody)], len(r.JSON), g.RunID).Scan(&isNew)
 		if err != nil {
 			return err
+		}
+		if !isNew {
+			r.outcome.Known++
 		}
 	}
 	return nil

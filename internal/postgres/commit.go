@@ -192,8 +192,9 @@ func (w *writer) find(ctx context.Context, tx pgx.Tx, records []*record.Record) 
 // remove deletes rows that are soft-deleted at the source. Each such record
 // counts as deleted, whether or not its row had ever arrived: it is not there now.
 func (w *writer) remove(ctx context.Context, tx pgx.Tx, records []*record.Record) (record.Outcome, error) {
-	if _, err := tx.Exec(ctx, w.s.remove, w.s.keyArrays(records)...); err != nil {
+	tag, err := tx.Exec(ctx, w.s.remove, w.s.keyArrays(records)...)
+	if err != nil {
 		return record.Outcome{}, err
 	}
-	return record.Outcome{Deleted: int64(len(records))}, nil
+	return record.Outcome{Deleted: int64(len(records)), Removed: tag.RowsAffected()}, nil
 }

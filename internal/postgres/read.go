@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 
+	"github.com/jackc/pgx/v5"
+
 	"resoagent/internal/record"
 )
 
@@ -41,6 +43,21 @@ func (d *Destination) HasRows(ctx context.Context, shape *record.Shape, feed str
 	_, hash, _ := shape.CopyColumns(feed)
 	err = d.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM `+d.table(shape.Table)+` WHERE `+hash+` IS NOT NULL)`).Scan(&some)
 	return some, wrap("look at "+shape.Table, err)
+}
+
+// Ready gives parents that children of a stream waited for and that are there
+// now, in key order, at most limit of those behind after.
+func (d *Destination) Ready(ctx context.Context, stream, after string, limit int) ([]string, error) {
+	shape := record.Property()
+	rows, err := d.pool.Query(ctx, `SELECT o.parent_key FROM `+d.table("agent_orphan")+` o
+		WHERE o.stream = $1 AND o.parent_key > $2
+		AND EXISTS (SELECT 1 FROM `+d.table(shape.Table)+` p WHERE p.`+shape.KeyColumn+` = o.parent_key)
+		ORDER BY o.parent_key LIMIT $3`, stream, after, limit)
+	if err != nil {
+		return nil, wrap("read orphans", err)
+	}
+	keys, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return keys, wrap("read orphans", err)
 }
 
 // Orphans counts the parents that children of any stream wait for.

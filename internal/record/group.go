@@ -25,7 +25,14 @@ type Query struct {
 	// for sources that print less precision than they filter by.
 	Second bool
 	All    bool // for counting: no bound by timestamp at all
+	Only   Only // nothing but these records, if it has keys
 	Top    int
+}
+
+// Only bounds a query to the records that have one of a few values in a field.
+type Only struct {
+	Field string // of text
+	Keys  []string
 }
 
 // Batch is the slice of a page that is written in one statement.
@@ -33,12 +40,18 @@ type Batch struct {
 	Page, Number int // both from 1; Number counts inside the page
 	Records      []Record
 	Skipped      int // children left out because their parent is unknown
-	Outcome      Outcome
+	// Again: all of it lies in the span that is read a second time (--lookback),
+	// so what is known already does not count.
+	Again   bool
+	Outcome Outcome
 }
 
-// Outcome counts what became of the records of a batch or group.
+// Outcome counts what became of the records of a batch or group. Removed is how
+// many of Deleted took a row away: a photo that was deleted before it ever came
+// has none. Known is how many of Failed were rejects before.
 type Outcome struct {
 	Written, Unchanged, Deleted, Failed int64
+	Removed, Known                      int64
 }
 
 // Add adds o2 to o.
@@ -47,6 +60,8 @@ func (o *Outcome) Add(o2 Outcome) {
 	o.Unchanged += o2.Unchanged
 	o.Deleted += o2.Deleted
 	o.Failed += o2.Failed
+	o.Removed += o2.Removed
+	o.Known += o2.Known
 }
 
 // Successful is written, unchanged and deleted together.
@@ -71,6 +86,9 @@ type Group struct {
 	Forced  bool // also overwrite rows that look newer
 	Batches []Batch
 	Orphans []string // parents that were missing, unique and sorted
+	// Arrived are parents whose children are all stored once this group is: what
+	// waited for them is struck off, but for those among Orphans.
+	Arrived []string
 
 	Expect   uint64 // the sequence that the destination must still have
 	Sequence uint64 // the one that it will have

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -32,7 +33,8 @@ type Client struct {
 	http   *http.Client
 	stall  time.Duration
 	agent  string
-	limit  int64 // of an answer's decoded bytes
+	limit  int64       // of an answer's decoded bytes
+	noIn   atomic.Bool // the source has shown that it lacks the operator in
 }
 
 // New checks the settings and makes a client; nothing is connected yet.

@@ -19,11 +19,7 @@ import (
 // an error the records that were yielded are good: the page can be taken up
 // again behind the last of them. An error of yield is returned as it is.
 func (c *Client) Page(ctx context.Context, q record.Query, yield func(record.Record) error) error {
-	query, err := pageQuery(q)
-	if err != nil {
-		return err
-	}
-	b, err := c.get(ctx, q.Feed, q.Shape.Resource, query)
+	b, err := c.ask(ctx, q, pageQuery)
 	if err != nil {
 		return err
 	}
@@ -35,11 +31,7 @@ func (c *Client) Page(ctx context.Context, q record.Query, yield func(record.Rec
 // Count asks how many records lie behind the query's cursor, or in all. ok is
 // false if the source does not give a count.
 func (c *Client) Count(ctx context.Context, q record.Query) (n int64, ok bool, err error) {
-	query, err := countQuery(q)
-	if err != nil {
-		return 0, false, err
-	}
-	b, err := c.get(ctx, q.Feed, q.Shape.Resource, query)
+	b, err := c.ask(ctx, q, countQuery)
 	var fault *Error
 	if errors.As(err, &fault) && fault.Refused() {
 		return 0, false, nil
@@ -53,6 +45,29 @@ func (c *Client) Count(ctx context.Context, q record.Query) (n int64, ok bool, e
 		return 0, false, err
 	}
 	return p.count, p.counted, nil
+}
+
+// ask puts a query. A source that refuses one with the operator in is asked once
+// more without it, and remembered where that helped.
+func (c *Client) ask(ctx context.Context, q record.Query, build func(record.Query, bool) (string, error)) (*body, error) {
+	try := func(noIn bool) (*body, error) {
+		query, err := build(q, noIn)
+		if err != nil {
+			return nil, err
+		}
+		return c.get(ctx, q.Feed, q.Shape.Resource, query)
+	}
+	noIn := c.noIn.Load()
+	b, err := try(noIn)
+	var fault *Error
+	if noIn || len(q.Only.Keys) < 2 || !errors.As(err, &fault) || !fault.Refused() {
+		return b, err
+	}
+	b, err = try(true)
+	if err == nil {
+		c.noIn.Store(true)
+	}
+	return b, err
 }
 
 // page reads the envelope of an answer: {"@odata.count": n, "value": [...]}, in

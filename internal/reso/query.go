@@ -13,8 +13,8 @@ import (
 func start() record.Cursor { return record.Cursor{Timestamp: "1970-01-01T00:00:00Z", Key: "0"} }
 
 // pageQuery is the query string of a page.
-func pageQuery(q record.Query) (string, error) {
-	filter, err := filter(q)
+func pageQuery(q record.Query, noIn bool) (string, error) {
+	filter, err := filter(q, noIn)
 	if err != nil {
 		return "", err
 	}
@@ -26,8 +26,8 @@ func pageQuery(q record.Query) (string, error) {
 }
 
 // countQuery is the query string that counts what a walk still has before it.
-func countQuery(q record.Query) (string, error) {
-	filter, err := filter(q)
+func countQuery(q record.Query, noIn bool) (string, error) {
+	filter, err := filter(q, noIn)
 	if err != nil {
 		return "", err
 	}
@@ -40,15 +40,42 @@ func countQuery(q record.Query) (string, error) {
 // filter is the $filter of a query: the vendor's own form where it stands alone.
 // Two parts stand in parentheses, so that an "or" inside one does not reach into
 // the other.
-func filter(q record.Query) (string, error) {
-	if q.All {
-		return q.Filter, nil
+func filter(q record.Query, noIn bool) (string, error) {
+	var parts []string
+	if q.Filter != "" {
+		parts = append(parts, q.Filter)
 	}
-	keyset, err := keyset(q)
-	if err != nil || q.Filter == "" {
-		return keyset, err
+	if len(q.Only.Keys) > 0 {
+		parts = append(parts, only(q.Only, noIn))
 	}
-	return "(" + q.Filter + ") and (" + keyset + ")", nil
+	if !q.All {
+		keyset, err := keyset(q)
+		if err != nil {
+			return "", err
+		}
+		parts = append(parts, keyset)
+	}
+	if len(parts) < 2 {
+		return strings.Join(parts, ""), nil
+	}
+	return "(" + strings.Join(parts, ") and (") + ")", nil
+}
+
+// only bounds a query to a few values of a field: by the operator in, which is
+// short, or, for sources that lack it, by comparing with each.
+func only(o record.Only, noIn bool) string {
+	if len(o.Keys) == 1 || noIn {
+		terms := make([]string, len(o.Keys))
+		for i, k := range o.Keys {
+			terms[i] = o.Field + " eq " + quote(k)
+		}
+		return strings.Join(terms, " or ")
+	}
+	quoted := make([]string, len(o.Keys))
+	for i, k := range o.Keys {
+		quoted[i] = quote(k)
+	}
+	return o.Field + " in (" + strings.Join(quoted, ",") + ")"
 }
 
 // keyset bounds a query to what lies behind the cursor. The timestamp is the

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -104,10 +105,16 @@ func (w *writer) batch(ctx context.Context, b *record.Batch) error {
 		}
 	}
 	for _, r := range remove {
-		if _, err := w.remove.ExecContext(ctx, keys(w.g.Shape, r)...); err != nil {
+		result, err := w.remove.ExecContext(ctx, keys(w.g.Shape, r)...)
+		if err != nil {
+			return fmt.Errorf("key %s: %w", r.Key, err)
+		}
+		n, err := result.RowsAffected()
+		if err != nil {
 			return fmt.Errorf("key %s: %w", r.Key, err)
 		}
 		b.Outcome.Deleted++
+		b.Outcome.Removed += n
 	}
 	return nil
 }
@@ -147,10 +154,19 @@ func (w *writer) aside(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, p := range w.g.Arrived {
+		if slices.Contains(w.g.Orphans, p) {
+			continue
+		}
+		_, err := w.tx.ExecContext(ctx, `DELETE FROM agent_orphan WHERE stream = ? AND parent_key = ?`, w.g.Stream, p)
+		if err != nil {
+			return err
+		}
+	}
 	for i := range w.g.Batches {
 		for j := range w.g.Batches[i].Records {
 			r := &w.g.Batches[i].Records[j]
-			if err := w.settle(ctx, r); err != nil {
+			if err := w.settle(ctx, r, &w.g.Batches[i].Outcome); err != nil {
 				return err
 			}
 		}
@@ -159,7 +175,7 @@ func (w *writer) aside(ctx context.Context) error {
 }
 
 // settle records a reject, or clears an older one of a record that went in.
-func (w *writer) settle(ctx context.Context, r *record.Record) error {
+func (w *writer) settle(ctx context.Context, r *record.Record, o *record.Outcome) error {
 	reason, bad := r.Bad()
 	if !bad {
 		if w.unreject == nil {
@@ -168,7 +184,16 @@ func (w *writer) settle(ctx context.Context, r *record.Record) error {
 		_, err := w.unreject.ExecContext(ctx, w.g.Stream, r.Key)
 		return err
 	}
-	_, err := w.tx.ExecContext(ctx, `INSERT INTO agent_reject
+	var known bool
+	err := w.tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM agent_reject WHERE stream = ? AND record_key = ?)`,
+		w.g.Stream, r.RejectKey()).Scan(&known)
+	if err != nil {
+		return err
+	}
+	if known {
+		o.Known++
+	}
+	_, err = w.tx.ExecContext(ctx, `INSERT INTO agent_reject
 		(stream, record_key, parent_key, reason, body, body_bytes, run_id, first_seen_at, last_seen_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (stream, record_key) DO UPDATE SET
 		parent_key = excluded.parent_key, reason = excluded.reason, body = excluded.body,

@@ -50,6 +50,28 @@ func (d *Destination) HasRows(ctx context.Context, shape *record.Shape, feed str
 	return some, wrap("look at "+shape.Table, err)
 }
 
+// Ready gives parents that children of a stream waited for and that are there
+// now, in key order, at most limit of those behind after.
+func (d *Destination) Ready(ctx context.Context, stream, after string, limit int) ([]string, error) {
+	shape := record.Property()
+	rows, err := d.db.QueryContext(ctx, `SELECT o.parent_key FROM agent_orphan o WHERE o.stream = ? AND o.parent_key > ?
+		AND EXISTS (SELECT 1 FROM `+shape.Table+` p WHERE p.`+shape.KeyColumn+` = o.parent_key)
+		ORDER BY o.parent_key LIMIT ?`, stream, after, limit)
+	if err != nil {
+		return nil, wrap("read orphans", err)
+	}
+	defer rows.Close()
+	var keys []string
+	for rows.Next() {
+		var key string
+		if err := rows.Scan(&key); err != nil {
+			return nil, wrap("read orphans", err)
+		}
+		keys = append(keys, key)
+	}
+	return keys, wrap("read orphans", rows.Err())
+}
+
 // Orphans counts the parents that children of any stream wait for.
 func (d *Destination) Orphans(ctx context.Context) (n int64, err error) {
 	err = d.db.QueryRowContext(ctx, `SELECT count(DISTINCT parent_key) FROM agent_orphan`).Scan(&n)

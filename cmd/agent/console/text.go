@@ -71,6 +71,9 @@ func (t *Text) Observe(e agent.Event) {
 		t.lastSync(e)
 	case agent.KeysLoaded:
 		t.keysLoaded(e)
+	case agent.OrphansHome:
+		t.line("🏡 %s: %s listings have come since their records: %s records fetched (%s new)", agent.Title(e.Stream),
+			number(int64(e.Parents)), number(e.Counters.Processed()), number(e.Counters.Written))
 	case agent.PassStarted:
 		t.passStarted(e)
 	case agent.PageStarted:
