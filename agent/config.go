@@ -33,6 +33,7 @@ type Config struct {
 	TrustSyncLog   bool          // start at an old service's timestamps, minus 24 hours
 	RetryFor       time.Duration // how long source or destination may be away
 	StallTimeout   time.Duration // how long an answer may stay silent
+	Lookback       time.Duration // how far behind a finished pass to read again; 0: not
 	Lease          time.Duration // how long the destination stays owned after a crash
 	CAFile         string        // extra root certificate, PEM
 	AllowPlaintext bool          // http:// to other hosts
@@ -57,6 +58,7 @@ func DefaultConfig() Config {
 		MediaFilter:  "ResourceName eq 'Property'",
 		RetryFor:     15 * time.Minute,
 		StallTimeout: time.Minute,
+		Lookback:     10 * time.Minute,
 		Lease:        30 * time.Second,
 		UserAgent:    "resoagent",
 		Host:         "localhost",
@@ -109,8 +111,8 @@ func (c *Config) check() error {
 			problems = append(problems, fmt.Sprintf("--%s-throttle is negative", name))
 		}
 	}
-	if c.RetryFor < 0 || c.StallTimeout < 0 {
-		problems = append(problems, "--retry-for and --stall-timeout must not be negative")
+	if c.RetryFor < 0 || c.StallTimeout < 0 || c.Lookback < 0 {
+		problems = append(problems, "--retry-for, --stall-timeout and --lookback must not be negative")
 	}
 	for name, token := range map[string]string{"idx": c.IDXToken, "vow": c.VOWToken} {
 		if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {

@@ -47,6 +47,7 @@ type fetcher struct {
 	observe  func(Event)
 	now      func() time.Time
 
+	againUntil    time.Time // up to here the last pass has read already; zero: nothing
 	cursor, saved checkpoint.Position
 	second        bool
 	savedSecond   bool // whether saved is inside a second that is walked by key
@@ -172,6 +173,16 @@ func (f *fetcher) beginPage() {
 
 // take receives one record of the page.
 func (f *fetcher) take(ctx context.Context, r record.Record) error {
+	// Before anything moves: the batch in hand is saved with the place behind
+	// its own last record.
+	if again := f.again(&r); again != f.batch.Again {
+		if len(f.batch.Records) > 0 {
+			if err := f.send(ctx, false); err != nil {
+				return err
+			}
+		}
+		f.batch.Again = again
+	}
 	f.rows++
 	f.unfit += int64(len(r.Unfit))
 	h := fnv.New64a()

@@ -29,7 +29,7 @@ type standing struct {
 
 // begin decides what the pass does: go on with one that was interrupted, fetch
 // everything again, or fetch what has changed since the position.
-func (st *standing) begin(force bool, now time.Time) (resumed bool) {
+func (st *standing) begin(force bool, lookback time.Duration, now time.Time) (resumed bool) {
 	s := &st.state
 	if s.Pass != nil && (s.Pass.Forced || !force) {
 		return true
@@ -42,6 +42,9 @@ func (st *standing) begin(force bool, now time.Time) (resumed bool) {
 		s.Pass = &checkpoint.Pass{Full: true}
 	default:
 		s.Pass = &checkpoint.Pass{Cursor: *s.Position}
+		if !s.LastFinishedAt.IsZero() {
+			lookBack(s.Pass, lookback)
+		}
 	}
 	s.Pass.StartedAt = now.UTC()
 	return false
@@ -51,12 +54,12 @@ func (st *standing) begin(force bool, now time.Time) (resumed bool) {
 // an error the report says how far it came.
 func (a *Agent) pass(ctx context.Context, runID string, st *standing, force bool) (PassReport, error) {
 	begun := time.Now()
-	resumed := st.begin(force, a.now())
+	resumed := st.begin(force, a.config.Lookback, a.now())
 	p := st.state.Pass
 	first := p.Full && !p.Forced
 	retry := newRetrier("source, "+st.stream.name, a.config.RetryFor, a.observe)
 	if !resumed {
-		q := record.Query{Shape: st.stream.shape, Feed: st.stream.feed, Filter: st.stream.filter, After: record.Cursor(p.Cursor)}
+		q := record.Query{Shape: st.stream.shape, Feed: st.stream.feed, Filter: st.stream.filter, After: st.from()}
 		n, ok, err := countWithRetry(ctx, a.source, q, retry)
 		if err != nil {
 			return PassReport{}, fmt.Errorf("count %s: %w", st.stream.name, err)
@@ -81,7 +84,7 @@ func (a *Agent) pass(ctx context.Context, runID string, st *standing, force bool
 		next = 1
 	}
 	a.observe(PassStarted{
-		Stream: st.stream.name, Feed: st.stream.feed, From: p.Cursor.Timestamp, Full: p.Full, Forced: p.Forced,
+		Stream: st.stream.name, Feed: st.stream.feed, From: st.from().Timestamp, Full: p.Full, Forced: p.Forced,
 		Resumed: resumed, Batch: next, Batches: st.stream.batches(), Done: st.state.Counters.Seen(),
 		Total: p.Total, Keys: a.keys.Stats().Keys,
 	})
@@ -157,6 +160,9 @@ func (a *Agent) fetcher(st *standing, retry *retrier) *fetcher {
 		throttle: throttle{base: st.stream.sizes.Throttle},
 		cursor:   p.Cursor, saved: p.Cursor, second: p.Second, savedSecond: p.Second, page: p.Page,
 		secondFound: p.Second && p.Cursor.Key != "", placeless: make(map[string]bool),
+	}
+	if t, err := record.ParseTimestamp(p.Again); err == nil {
+		f.againUntil = t
 	}
 	if p.Page > 0 && !p.PageDone && p.PageRows < st.stream.sizes.Page {
 		// Go on in the middle of the page: ask for as many as it still has.

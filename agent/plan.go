@@ -44,10 +44,10 @@ func Plan(ctx context.Context, config Config, sel Selection) (items []PlanItem, 
 		if err := a.checkFingerprint(st, sel.Force); err != nil {
 			return nil, nil, err
 		}
-		resumes := st.begin(sel.Force, a.now())
-		cursor := st.state.Pass.Cursor
-		item := PlanItem{Stream: s.name, From: cursor.Timestamp, Resumes: resumes}
-		q := record.Query{Shape: s.shape, Feed: s.feed, Filter: s.filter, After: record.Cursor(cursor)}
+		resumes := st.begin(sel.Force, config.Lookback, a.now())
+		from := st.from()
+		item := PlanItem{Stream: s.name, From: from.Timestamp, Resumes: resumes}
+		q := record.Query{Shape: s.shape, Feed: s.feed, Filter: s.filter, After: from}
 		n, ok, err := countWithRetry(ctx, source, q, newRetrier("source, "+s.name, config.RetryFor, a.observe))
 		if err != nil {
 			return nil, nil, fmt.Errorf("count %s: %w", s.name, err)

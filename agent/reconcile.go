@@ -230,7 +230,7 @@ func (a *Agent) firstPositions(ctx context.Context, all map[string]*standing) er
 // syncLogPosition is printed in whole seconds, since some sources refuse
 // fractions in a filter; rounding down reads a second again.
 func syncLogPosition(at time.Time) *checkpoint.Position {
-	return &checkpoint.Position{Timestamp: at.UTC().Truncate(time.Second).Format("2006-01-02T15:04:05Z")}
+	return &checkpoint.Position{Timestamp: record.WholeSecond(at)}
 }
 
 // checkFingerprint refuses to go on from a position that was reached with

@@ -67,13 +67,17 @@ func TestSecondRunTouchesNothing(t *testing.T) {
 		return out
 	}
 	before := versions()
-	s.source.ResetRequests()
-	report := s.mustSync(t)
-	if n := report.Totals.Seen(); n != 0 {
-		t.Errorf("the second run saw %d records, want none", n)
-	}
-	if n := s.source.Pages(simulator.Media); n != 2 {
-		t.Errorf("the second run asked for %d pages of media, want 2: an empty page is asked for twice", n)
+	// Without looking back, and with it: then a page comes that is known.
+	for lookback, pages := range map[time.Duration]int{0: 2, 10 * time.Minute: 3} {
+		s.config.Lookback = lookback
+		s.source.ResetRequests()
+		report := s.mustSync(t)
+		if n := report.Totals.Seen(); n != 0 {
+			t.Errorf("a second run counted %d records, want none", n)
+		}
+		if n := s.source.Pages(simulator.Media); n != pages {
+			t.Errorf("lookback %s: the second run asked for %d pages of media, want %d: an empty page is asked for twice", lookback, n, pages)
+		}
 	}
 	// Everything fetched again is found unchanged by a read and not locked.
 	report, err := s.syncWith(t, t.Context(), agent.Selection{Force: true})

@@ -222,7 +222,7 @@ func (w *writer) after(g *record.Group, finish bool) (checkpoint.Stream, error) 
 }
 
 // movePosition lets the stream's position follow the pass's cursor, but never
-// back: a forced pass begins far behind it. Keys inside one timestamp are not
+// back: a forced pass begins far behind it, one that looks back a little. Keys inside one timestamp are not
 // compared, since their order is the server's business.
 func movePosition(s *checkpoint.Stream) error {
 	if s.Pass.Second || s.Pass.Cursor == (checkpoint.Position{}) {
@@ -237,7 +237,7 @@ func movePosition(s *checkpoint.Stream) error {
 		if err != nil {
 			return err
 		}
-		if at.Before(old) || (s.Pass.Forced && at.Equal(old)) {
+		if at.Before(old) || ((s.Pass.Forced || s.Pass.Again != "") && at.Equal(old)) {
 			return nil
 		}
 	}
@@ -280,9 +280,13 @@ func (w *writer) rejectsInRow(g *record.Group) (int, error) {
 }
 
 func counters(b *record.Batch) checkpoint.Counters {
+	o := b.Outcome
+	if b.Again {
+		// The pass before has counted these, but for what is new among them.
+		return checkpoint.Counters{Written: o.Written, Deleted: o.Removed, Failed: o.Failed - o.Known}
+	}
 	return checkpoint.Counters{
-		Written: b.Outcome.Written, Unchanged: b.Outcome.Unchanged, Deleted: b.Outcome.Deleted,
-		Failed: b.Outcome.Failed, Skipped: int64(b.Skipped),
+		Written: o.Written, Unchanged: o.Unchanged, Deleted: o.Deleted, Failed: o.Failed, Skipped: int64(b.Skipped),
 	}
 }
 
@@ -315,6 +319,9 @@ func (w *writer) report(g *record.Group, before checkpoint.Counters) {
 			continue
 		}
 		n := w.page
+		if b.Again && n.Seen() == 0 {
+			continue // nothing but what is known: no news
+		}
 		w.observe(PageStored{
 			Stream: w.stream.name, Page: b.Page, Processed: n.Processed(), Successful: n.Successful(),
 			Failed: n.Failed, Skipped: n.Skipped, Done: done, Total: w.total(), SkippedInAll: skipped,

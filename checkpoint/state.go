@@ -66,8 +66,11 @@ type Pass struct {
 	Full      bool      `json:"full"`   // from the beginning: ends only when nothing is left by count
 	Forced    bool      `json:"forced"` // rewrites what differs, also if it looks newer
 	Cursor    Position  `json:"cursor"` // where the pass stands; empty: at the beginning
-	Second    bool      `json:"second,omitempty"`
+	// Again is the timestamp up to which the pass reads a second time what the
+	// one before it has read (--lookback); "" for none.
+	Again string `json:"again,omitempty"`
 	// Second: the one second at Cursor.Timestamp is being walked by key alone.
+	Second bool `json:"second,omitempty"`
 
 	Page     int    `json:"page"`      // pages begun, from 1
 	Batch    int    `json:"batch"`     // batches done in this page

@@ -50,6 +50,7 @@ func (s *settings) register(fs *flag.FlagSet, env environment) {
 	fs.BoolVar(&c.TrustSyncLog, "trust-synclog", false, "start at an old service's SyncLog timestamps, minus 24 hours")
 	fs.DurationVar(&c.RetryFor, "retry-for", c.RetryFor, "how long source or destination may be away; 0: not at all")
 	fs.DurationVar(&c.StallTimeout, "stall-timeout", c.StallTimeout, "how long an answer of the source may stay silent")
+	fs.DurationVar(&c.Lookback, "lookback", c.Lookback, "how far behind the last pass to look for rows that came late; 0: not at all")
 	fs.DurationVar(&c.Lease, "lease", c.Lease, "how long the destination stays owned by an agent that died")
 	fs.StringVar(&c.CAFile, "ca-file", "", "`file` with an extra root certificate (PEM)")
 	fs.BoolVar(&c.AllowPlaintext, "allow-plaintext", false, "allow http:// to another host; the token is sent unencrypted")

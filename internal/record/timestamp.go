@@ -46,9 +46,14 @@ func trimFraction(text string) string {
 	return text[:dot+10] + text[end:]
 }
 
+// WholeSecond is the second of t as an OData literal. Some sources refuse
+// fractions in a filter.
+func WholeSecond(t time.Time) string {
+	return t.UTC().Truncate(time.Second).Format("2006-01-02T15:04:05Z")
+}
+
 // NextSecond is the first whole second after t, as an OData literal. It is the
-// one timestamp that the agent prints itself: the bound of a second that is
-// walked by key.
+// bound of a second that is walked by key.
 func NextSecond(t time.Time) string {
-	return t.UTC().Truncate(time.Second).Add(time.Second).Format("2006-01-02T15:04:05Z")
+	return WholeSecond(t.Add(time.Second))
 }

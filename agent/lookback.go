@@ -1,0 +1,38 @@
+package agent
+
+import (
+	"time"
+
+	"resoagent/checkpoint"
+	"resoagent/internal/record"
+)
+
+// Sources commit late: a row can appear with a timestamp that is older than the
+// position. So a pass behind one that has finished begins a little earlier, with
+// a cursor of its own; the position never moves back, and a pass that was
+// interrupted goes on where it stood. What is read a second time and found
+// unchanged is not counted a second time.
+
+// lookBack sets a new pass's cursor back.
+func lookBack(p *checkpoint.Pass, by time.Duration) {
+	at, err := record.ParseTimestamp(p.Cursor.Timestamp)
+	if by <= 0 || err != nil {
+		return
+	}
+	p.Again = p.Cursor.Timestamp
+	p.Cursor = checkpoint.Position{Timestamp: record.WholeSecond(at.Add(-by))}
+}
+
+// from is what the pass shall bring news of: what lies behind it is counted and
+// shown.
+func (st *standing) from() record.Cursor {
+	if st.state.Pass.Again != "" && st.state.Position != nil {
+		return record.Cursor(*st.state.Position)
+	}
+	return record.Cursor(st.state.Pass.Cursor)
+}
+
+// again reports whether the record lies in the span that is read a second time.
+func (f *fetcher) again(r *record.Record) bool {
+	return !f.againUntil.IsZero() && !r.Time.After(f.againUntil)
+}
