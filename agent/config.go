@@ -75,6 +75,8 @@ var (
 	ErrNoKeys = errors.New("No property keys loaded: run property sync first") //nolint:staticcheck // the user's own words
 	// ErrChanged: source, filter or feed are not those that the positions are of.
 	ErrChanged = errors.New("what is fetched has changed")
+	// ErrEmptied: the destination is empty, and the state file says it is not.
+	ErrEmptied = errors.New("the destination is empty, but the state file is not")
 	// ErrDisorder: the source does not keep the order that was asked for.
 	ErrDisorder = errors.New("the source's timestamps go backwards inside a page")
 	// ErrStuck: the source's pages do not lead on.

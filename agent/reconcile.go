@@ -61,6 +61,9 @@ func (a *Agent) reconcile(marks []record.Mark) (all map[string]*standing, rebuil
 		byName[m.Stream] = m
 	}
 	complete := false
+	if err := a.refuseEmptied(marks); err != nil {
+		return nil, false, err
+	}
 	err = a.file.View(func(tx *checkpoint.Tx) error {
 		if err := tx.Note(noteKeys, &complete); err != nil {
 			return err
@@ -80,6 +83,32 @@ func (a *Agent) reconcile(marks []record.Mark) (all map[string]*standing, rebuil
 	}
 	rebuild = rebuild || !complete
 	return all, rebuild, a.settle(all, rebuild)
+}
+
+// refuseEmptied refuses a destination that knows none of the streams which the
+// state file has positions of: it is another database, or one that was emptied.
+// Both may be meant, and neither shall begin by itself a backfill of hours. One
+// stream alone that is missing is another matter: the destination has come back
+// from a backup of before that stream's first run.
+func (a *Agent) refuseEmptied(marks []record.Mark) error {
+	for _, m := range marks {
+		if len(m.State) > 0 {
+			return nil
+		}
+	}
+	return a.file.View(func(tx *checkpoint.Tx) error {
+		for _, name := range Streams() {
+			s, ok, err := tx.Stream(name)
+			if err != nil {
+				return err
+			}
+			if ok && s.Position != nil {
+				return fmt.Errorf("%w: %w (a new database?); check --database-url and --schema, or run 'agent reset --all' to fetch everything into it",
+					ErrConfig, ErrEmptied)
+			}
+		}
+		return nil
+	})
 }
 
 // settle makes the state file say what was decided, before anything is stored.
@@ -144,7 +173,7 @@ func (a *Agent) standing(tx *checkpoint.Tx, name string, m record.Mark) (st *sta
 		a.notice(false, "%s: taking the position from the destination, since the state file has none", name)
 	case decideRefetch:
 		far, st.settle = true, true
-		a.notice(true, "%s: this destination is new and has nothing of it; full backfill", name)
+		a.notice(true, "%s: the destination has nothing of it (restored from a backup?); full backfill", name)
 	}
 	return st, far, nil
 }
@@ -190,7 +219,7 @@ func (a *Agent) rebuildKeys(ctx context.Context) error {
 func (a *Agent) firstPositions(ctx context.Context, all map[string]*standing) error {
 	var fresh []string
 	for _, name := range Streams() {
-		if s := all[name].state; s.Position == nil && s.Pass == nil {
+		if all[name].next == 1 { // neither store has ever heard of it
 			fresh = append(fresh, name)
 		}
 	}

@@ -231,20 +231,28 @@ func copyFile(tb testing.TB, from, to string) {
 	}
 }
 
-// Another destination is a new one: everything is fetched for it, and that is said.
+// Another destination is refused until the streams are reset; then everything
+// is fetched for it.
 func TestDestinationSwitched(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
 	s.mustSync(t)
 	s.db = harness.NewPostgres(t)
 	s.config.DatabaseURL, s.config.Schema = s.db.URL, s.db.Schema
+	for range 2 {
+		_, err := s.sync(t)
+		if !errors.Is(err, agent.ErrEmptied) || !errors.Is(err, agent.ErrConfig) || !strings.Contains(err.Error(), "agent reset --all") {
+			t.Fatalf("error %v, want a refusal", err)
+		}
+	}
+	if n := s.db.Count(t, "property", ""); n != 0 {
+		t.Errorf("%d listings were written all the same", n)
+	}
+	s.reset(t, agent.Streams()...)
 	report := s.mustSync(t)
 	s.compare(t)
 	if p := pass(t, report, agent.Media); p.Check == nil || p.Check.Gap() != 0 {
 		t.Errorf("media: %+v", p.Check)
-	}
-	if !strings.Contains(noticesOf(s), "this destination is new") {
-		t.Errorf("nothing says so: %s", noticesOf(s))
 	}
 }
 
@@ -394,6 +402,9 @@ func TestCrashAfterStoresDisagreed(t *testing.T) {
 				s.db = harness.NewSQLite(t)
 			}
 			s.config.DatabaseURL = s.db.URL
+			if how == "a new destination" {
+				s.reset(t, agent.VOWProperty)
+			}
 			s.crashAtFirstCommit(t, agent.Selection{Streams: []string{agent.VOWProperty}})
 			s.mustSync(t, agent.VOWProperty)
 			harness.Compare(t, s.source, s.db, harness.Feeds{VOW: true})

@@ -36,6 +36,6 @@ func main() {
 }
 
 // run does what the command line says.
-func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer, env environment) error {
-	return newRoot(stdout, stderr, env).execute(ctx, args)
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env environment) error {
+	return newRoot(stdin, stdout, stderr, env).execute(ctx, args)
 }

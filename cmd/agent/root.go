@@ -16,19 +16,20 @@ import (
 
 // root is the command line.
 type root struct {
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	env            environment
 	help           *bytes.Buffer // what the flag package writes while it parses
 }
 
-func newRoot(stdout, stderr io.Writer, env environment) *root {
-	return &root{stdout: stdout, stderr: stderr, env: env, help: &bytes.Buffer{}}
+func newRoot(stdin io.Reader, stdout, stderr io.Writer, env environment) *root {
+	return &root{stdin: stdin, stdout: stdout, stderr: stderr, env: env, help: &bytes.Buffer{}}
 }
 
 // execute parses the arguments and runs the command they name.
 func (r *root) execute(ctx context.Context, args []string) error {
 	commands := []*ffcli.Command{
-		newSync(r), newStatus(r), newMigrate(r), newSimulate(r), newDemo(r), newVersion(r),
+		newSync(r), newStatus(r), newReset(r), newMigrate(r), newSimulate(r), newDemo(r), newVersion(r),
 	}
 	top := &ffcli.Command{
 		Name: "agent", ShortUsage: "agent COMMAND [flags]", FlagSet: r.flags("agent"), Subcommands: commands,
@@ -91,6 +92,7 @@ USAGE
 COMMANDS
   sync      fetch what has changed into the database; goes on where it was stopped
   status    show where each stream stands, also while a sync runs
+  reset     send streams back to the beginning
   migrate   create or upgrade the database's tables
   simulate  serve a simulated RESO Web API
   demo      simulator, sync and status in one process; needs nothing else

@@ -23,10 +23,10 @@ type syncCommand struct {
 }
 
 func newSync(r *root) *ffcli.Command {
-	c := &syncCommand{root: r, streams: make(map[string]*bool)}
+	c := &syncCommand{root: r}
 	fs := r.flags("agent sync")
 	c.register(fs, r.env)
-	c.registerStreams(fs)
+	c.streams = registerStreams(fs, "sync ")
 	fs.BoolVar(&c.force, "force", false, "fetch everything again and rewrite what differs")
 	fs.BoolVar(&c.dryRun, "dry-run", false, "only show what would be fetched, and about how much disk it takes")
 	return &ffcli.Command{
@@ -38,7 +38,9 @@ stopped, by whatever, goes on where it stood when the command is given again.`,
 	}
 }
 
-func (c *syncCommand) registerStreams(fs *flag.FlagSet) {
+// registerStreams makes a flag for each stream; verb is what it is named for.
+func registerStreams(fs *flag.FlagSet, verb string) map[string]*bool {
+	streams := make(map[string]*bool)
 	for _, x := range []struct{ flag, stream, text string }{
 		{"idx", agent.IDXProperty, "listings of the IDX feed"},
 		{"vow", agent.VOWProperty, "listings of the VOW feed"},
@@ -46,8 +48,9 @@ func (c *syncCommand) registerStreams(fs *flag.FlagSet) {
 		{"rooms", agent.Rooms, "rooms"},
 		{"openhouse", agent.OpenHouse, "open houses"},
 	} {
-		c.streams[x.stream] = fs.Bool(x.flag, false, "sync "+x.text)
+		streams[x.stream] = fs.Bool(x.flag, false, verb+x.text)
 	}
+	return streams
 }
 
 func (c *syncCommand) exec(ctx context.Context, args []string) error {
