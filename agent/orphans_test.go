@@ -137,8 +137,19 @@ func TestOrphansSurviveCrashes(t *testing.T) {
 		s.mustSync(t)
 		appear()
 		s.mustSync(t, agent.IDXProperty, agent.VOWProperty)
-		// The second question breaks off: what the first one brought stays.
+		// The first question breaks off when some of its photos are stored: its
+		// parents are waited for still.
 		s.config.RetryFor = 0
+		s.slow(500 * time.Millisecond)
+		s.fault(simulator.Media, simulator.Strike{After: 3, Fault: simulator.Fault{Kind: simulator.Status, Status: 503}})
+		if _, err := s.sync(t); err == nil {
+			t.Fatal("no error")
+		}
+		if photos := db.Count(t, "media", "media_key LIKE 'LATE%'"); s.late(t) != 250 || photos == 0 {
+			t.Fatalf("%d parents are waited for, want 250; %d photos", s.late(t), photos)
+		}
+		// The second question breaks off: what the first one brought stays.
+		s.source.Set(func(f *simulator.Faults) { *f = simulator.Faults{} })
 		s.source.Set(func(f *simulator.Faults) {
 			f.Strike(simulator.Strike{Resource: simulator.Media, Match: onlyPages, After: 8, Fault: simulator.Fault{Kind: simulator.Status, Status: 503}})
 		})

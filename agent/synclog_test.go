@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"resoagent/agent"
+	"resoagent/checkpoint"
 	"resoagent/internal/harness"
 	"resoagent/internal/pgtest"
 	"resoagent/internal/simulator"
@@ -273,4 +274,37 @@ func TestBehindPgBouncer(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.compare(t)
+}
+
+// A crash behind the SyncLog row and before the journal's note of it: the next
+// start mirrors the run again, which changes nothing.
+func TestSyncLogOnce(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, db *harness.Database) {
+		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+		s.mustSync(t, agent.VOWProperty)
+		file, err := checkpoint.Open(s.config.StateDir, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = file.Update(func(tx *checkpoint.Tx) error {
+			var runs []checkpoint.Run
+			err := tx.Runs(func(r checkpoint.Run) error {
+				r.Mirrored = false
+				runs = append(runs, r)
+				return nil
+			})
+			for _, r := range runs {
+				err = errors.Join(err, tx.PutRun(r))
+			}
+			return err
+		})
+		if err := errors.Join(err, file.Close()); err != nil {
+			t.Fatal(err)
+		}
+		s.mustSync(t, agent.VOWProperty)
+		if rows, runs := db.Count(t, "SyncLog", ""), db.Count(t, "agent_run", ""); rows != 2 || runs != 2 {
+			t.Errorf("%d rows in SyncLog of %d runs, want 2 of 2", rows, runs)
+		}
+	})
 }
