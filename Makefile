@@ -13,7 +13,7 @@ TOOL = go tool -modfile=tools/go.mod
 # How long each fuzz target runs.
 FUZZTIME = 30s
 
-.PHONY: help build demo test check lint fmt fmt-check vet vulns fuzz clean
+.PHONY: help build demo test check lint fmt fmt-check vet vulns fuzz mutants clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" || exit 1; \
 		done || exit 1; \
 	done
+
+mutants: ## plant every bug of scripts/mutants in turn and show that the tests catch it (half an hour)
+	scripts/mutants.sh
 
 clean: ## remove what build made
 	rm -rf bin

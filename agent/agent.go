@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"resoagent/checkpoint"
+	"resoagent/internal/crashpoint"
 	"resoagent/internal/record"
 	"resoagent/keyset"
 	"resoagent/migrations"
@@ -50,6 +51,7 @@ func (a *Agent) notice(warning bool, format string, args ...any) {
 
 // Close releases the state directory and all connections.
 func (a *Agent) Close() error {
+	crashpoint.At(crashpoint.BeforeClose)
 	var err error
 	for i := len(a.closers) - 1; i >= 0; i-- {
 		err = errors.Join(err, a.closers[i]())

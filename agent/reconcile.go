@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"resoagent/checkpoint"
+	"resoagent/internal/crashpoint"
 	"resoagent/internal/record"
 )
 
@@ -190,6 +191,7 @@ func (a *Agent) rebuildKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	crashpoint.At(crashpoint.KeysCleared)
 	add := func(chunk []string) error {
 		return a.file.Update(func(tx *checkpoint.Tx) error { return a.keys.Add(tx.Bolt(), chunk) })
 	}
@@ -210,6 +212,7 @@ func (a *Agent) rebuildKeys(ctx context.Context) error {
 	if err := add(chunk); err != nil {
 		return fmt.Errorf("rebuild key set: %w", err)
 	}
+	crashpoint.At(crashpoint.KeysPartly)
 	return a.file.Update(func(tx *checkpoint.Tx) error { return tx.PutNote(noteKeys, true) })
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"resoagent/checkpoint"
+	"resoagent/internal/crashpoint"
 	"resoagent/internal/record"
 )
 
@@ -60,11 +61,13 @@ func (a *Agent) run(ctx context.Context, streams []*stream, force bool, report *
 	if _, err := a.Migrate(ctx); err != nil {
 		return err
 	}
+	crashpoint.At(crashpoint.Migrated)
 	ctx, marks, release, err := a.claim(ctx)
 	if err != nil {
 		return err
 	}
 	defer release()
+	crashpoint.At(crashpoint.Claimed)
 	// Before anything new is stored: a run that waits for its mirror is older.
 	if err := a.mirrorPending(ctx); err != nil {
 		return err
@@ -98,6 +101,7 @@ func (a *Agent) run(ctx context.Context, streams []*stream, force bool, report *
 			if err != nil {
 				return inUse(err)
 			}
+			crashpoint.At(crashpoint.ErrandDone)
 		}
 		pass, err := a.pass(ctx, report.ID, all[s.name], force)
 		report.Totals.Add(pass.Counters)
@@ -105,6 +109,7 @@ func (a *Agent) run(ctx context.Context, streams []*stream, force bool, report *
 			return inUse(err)
 		}
 		report.Passes = append(report.Passes, pass)
+		crashpoint.At(crashpoint.PassDone)
 	}
 	if childrenBegun {
 		if err := a.noteOrphans(ctx); err != nil {
@@ -145,6 +150,7 @@ func (a *Agent) prepare(ctx context.Context, marks []record.Mark) (map[string]*s
 	if err != nil {
 		return nil, stateHint(err)
 	}
+	crashpoint.At(crashpoint.Settled)
 	if rebuild {
 		begun := time.Now()
 		if err := a.rebuildKeys(ctx); err != nil {
@@ -207,6 +213,7 @@ func (a *Agent) finish(ctx context.Context, report *Report) error {
 	if err != nil {
 		return err
 	}
+	crashpoint.At(crashpoint.Journaled)
 	if err := a.mirrorPending(ctx); err != nil {
 		var t temporary
 		if ctx.Err() != nil || !errors.As(err, &t) || !t.Temporary() {
@@ -216,6 +223,7 @@ func (a *Agent) finish(ctx context.Context, report *Report) error {
 		return nil
 	}
 	report.Mirrored = true
+	crashpoint.At(crashpoint.BeforeRelease)
 	return nil
 }
 
@@ -244,6 +252,7 @@ func (a *Agent) mirrorPending(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		crashpoint.At(crashpoint.Mirrored)
 		r.Mirrored = true
 		if err := a.file.Update(func(tx *checkpoint.Tx) error { return tx.PutRun(r) }); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"resoagent/checkpoint"
+	"resoagent/internal/crashpoint"
 	"resoagent/internal/record"
 	"resoagent/keyset"
 )
@@ -148,11 +149,13 @@ func (w *writer) flush(ctx context.Context, finish bool) error {
 		}
 		return mark(w.stream.name, pending)
 	}
+	crashpoint.At(crashpoint.BeforeCommit)
 	// 1. The destination. After a crash behind this line the rows are there and
 	// the state file is one behind: the group is fetched again and found unchanged.
 	if err := w.retry.do(ctx, func() error { return w.dest.Commit(ctx, g) }); err != nil {
 		return err
 	}
+	crashpoint.At(crashpoint.AfterCommit)
 	// 2. The state file. pending is what the attempt that went through has
 	// stored, also if its acknowledgement was lost.
 	err := w.file.Update(func(tx *checkpoint.Tx) error {
@@ -160,12 +163,16 @@ func (w *writer) flush(ctx context.Context, finish bool) error {
 			if err := w.keys.Add(tx.Bolt(), parentKeys(g)); err != nil {
 				return err
 			}
+			crashpoint.At(crashpoint.KeysGrown)
 		}
-		return tx.PutStream(w.stream.name, pending)
+		err := tx.PutStream(w.stream.name, pending)
+		crashpoint.At(crashpoint.StateOpen)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", w.stream.name, err)
 	}
+	crashpoint.At(crashpoint.AfterState)
 	before := w.state.Counters
 	w.state, w.expect, w.next, w.inRow = pending, pending.Sequence, pending.Sequence+1, inRow
 	if w.errand {

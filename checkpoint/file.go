@@ -11,6 +11,8 @@ import (
 	"github.com/google/uuid"
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"resoagent/internal/crashpoint"
 )
 
 // Errors that a caller decides on.
@@ -113,6 +115,7 @@ func create(dir, path string, now time.Time) error {
 	if err := errors.Join(err, db.Sync(), db.Close()); err != nil {
 		return fmt.Errorf("create state file: %w", err)
 	}
+	crashpoint.At(crashpoint.StateFilled)
 	// Link, unlike rename, does not replace a file that another process has
 	// made in the meantime: that one's lock would be lost with it.
 	if err := os.Link(name, path); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -120,6 +123,7 @@ func create(dir, path string, now time.Time) error {
 			return fmt.Errorf("create state file: %w", err)
 		}
 	}
+	crashpoint.At(crashpoint.StateLinked)
 	return syncDir(dir)
 }
 

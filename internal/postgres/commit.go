@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"resoagent/internal/crashpoint"
 	"resoagent/internal/record"
 )
 
@@ -57,6 +58,7 @@ func (d *Destination) attempt(ctx context.Context, g *record.Group, careful bool
 	if err := d.putMark(ctx, tx, mark); err != nil {
 		return err
 	}
+	crashpoint.At(crashpoint.CommitOpen)
 	// Commit point. Before it nothing of the group is there, after it all of
 	// it is, with the mark that says so. If the answer is lost, the next
 	// attempt finds the mark.

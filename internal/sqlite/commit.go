@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"resoagent/internal/crashpoint"
 	"resoagent/internal/record"
 )
 
@@ -42,7 +43,9 @@ func (d *Destination) Commit(ctx context.Context, g *record.Group) error {
 		if err != nil {
 			return err
 		}
-		return putMark(ctx, tx, mark)
+		err = putMark(ctx, tx, mark)
+		crashpoint.At(crashpoint.CommitOpen)
+		return err
 	})
 	return wrap("write "+g.Stream, err)
 }
