@@ -25,9 +25,15 @@ func (f *File) run(verb string, write bool, fn func(*Tx) error) error {
 	}
 	var tx *bolt.Tx
 	own, done := true, false // own: the error is fn's
+	panicked := true
+	defer func() {
+		if panicked { // a panic of fn's own passes through; it must not leave locks
+			f.give(fmt.Errorf("%s state file: an earlier use of it ended in a panic", verb), tx, done)
+		}
+	}()
 	err := guard(func() (err error) {
 		if tx, err = f.db.Begin(write); err != nil {
-			own = false
+			own, done = false, true
 			return err
 		}
 		if err = fn(&Tx{tx}); err == nil && write {
@@ -43,6 +49,7 @@ func (f *File) run(verb string, write bool, fn func(*Tx) error) error {
 		done = true
 		return err
 	})
+	panicked = false
 	switch {
 	case err == nil:
 		return nil
@@ -63,10 +70,8 @@ func (f *File) usable() error {
 // give gives the file up. A transaction that was left in the middle is ended if
 // bbolt still can, so that its locks are free.
 func (f *File) give(why error, tx *bolt.Tx, done bool) {
-	stuck := false
-	if !done && tx != nil {
-		stuck = guard(tx.Rollback) != nil
-	}
+	// Without a transaction it was left while it began one, with its locks.
+	stuck := !done && (tx == nil || guard(tx.Rollback) != nil)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.poison == nil {
