@@ -126,9 +126,6 @@ func (a *Agent) openState() error {
 		return err
 	}
 	file, err := checkpoint.Open(a.config.StateDir, a.now())
-	if errors.Is(err, checkpoint.ErrLocked) {
-		return fmt.Errorf("%w: %w; 'agent status' shows what it does", ErrInUse, err)
-	}
 	if err != nil {
 		return stateHint(err)
 	}
@@ -164,10 +161,16 @@ func prepareDir(dir string) error {
 // the only copy of anything.
 func stateHint(err error) error {
 	switch {
-	case errors.Is(err, checkpoint.ErrDamaged), errors.Is(err, keyset.ErrDamaged), errors.Is(err, checkpoint.ErrNotOurs):
-		return fmt.Errorf("%w; move the file away and run again: the state is rebuilt from the destination", err)
+	case rebuildable(err):
+		return fmt.Errorf("%w; run 'agent repair': it sets the file aside and makes a new one from the destination", err)
 	case errors.Is(err, checkpoint.ErrNewer):
 		return fmt.Errorf("%w; upgrade this agent", err)
+	case errors.Is(err, checkpoint.ErrLocked) && !errors.Is(err, ErrInUse):
+		return fmt.Errorf("%w: %w; 'agent status' shows what it does", ErrInUse, err)
+	case errors.Is(err, checkpoint.ErrNoSpace):
+		return fmt.Errorf("%w; make room on the disk of the state directory and run again: nothing is lost", err)
+	case errors.Is(err, checkpoint.ErrReadOnly):
+		return fmt.Errorf("%w; let this user write to the state directory, or name another with --state-dir", err)
 	}
 	return err
 }

@@ -39,7 +39,7 @@ func (a *Agent) Reset(ctx context.Context, streams []string) error {
 			return fmt.Errorf("reset %s: the destination has no mark of it: %w", name, record.ErrLost)
 		}
 		if err := a.reset(ctx, name, marks[at].Sequence); err != nil {
-			return inUse(fmt.Errorf("reset %s: %w", name, err))
+			return inUse(stateHint(fmt.Errorf("reset %s: %w", name, err)))
 		}
 	}
 	return nil

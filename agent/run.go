@@ -52,7 +52,7 @@ func (a *Agent) Sync(ctx context.Context, sel Selection) (report Report, err err
 		report.Duration = time.Since(begun)
 		a.observe(RunFinished{Report: report, Err: err})
 	}()
-	err = a.run(ctx, streams, sel.Force, &report)
+	err = stateHint(a.run(ctx, streams, sel.Force, &report))
 	return report, err
 }
 
@@ -148,7 +148,7 @@ func inUse(err error) error {
 func (a *Agent) prepare(ctx context.Context, marks []record.Mark) (map[string]*standing, error) {
 	all, rebuild, err := a.reconcile(marks)
 	if err != nil {
-		return nil, stateHint(err)
+		return nil, err
 	}
 	crashpoint.At(crashpoint.Settled)
 	if rebuild {

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -102,9 +103,8 @@ func TestStateSurvives(t *testing.T) {
 	}
 }
 
-// Files of each format version stay readable.
+// Files of each format version stay readable, also for writing.
 func TestFrozenFiles(t *testing.T) {
-	const frozen = "testdata/format-1.db"
 	if *update {
 		dir := t.TempDir()
 		f := open0(t, dir)
@@ -112,11 +112,30 @@ func TestFrozenFiles(t *testing.T) {
 		if err := f.Close(); err != nil {
 			t.Fatal(err)
 		}
-		copyFile(t, filepath.Join(dir, FileName), frozen)
+		copyFile(t, filepath.Join(dir, FileName), fmt.Sprintf("testdata/format-%d.db", formatVersion))
 	}
-	dir := t.TempDir()
-	copyFile(t, frozen, filepath.Join(dir, FileName))
-	check(t, open0(t, dir))
+	for format := 1; format <= formatVersion; format++ {
+		dir := t.TempDir()
+		copyFile(t, fmt.Sprintf("testdata/format-%d.db", format), filepath.Join(dir, FileName))
+		reader, err := OpenReadOnly(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, reader)
+		if err := reader.Close(); err != nil {
+			t.Fatal(err)
+		}
+		f := open0(t, dir)
+		check(t, f)
+		if err := errors.Join(f.Verify(), f.Close()); err != nil {
+			t.Errorf("format %d: %v", format, err)
+		}
+		f = open0(t, dir)
+		if f.header.Format != formatVersion {
+			t.Errorf("format %d became %d", format, f.header.Format)
+		}
+		check(t, f)
+	}
 }
 
 func TestErrorsAreToldApart(t *testing.T) {

@@ -3,13 +3,9 @@ package checkpoint
 import (
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/crc32"
 )
-
-// ErrDamaged: a value or the file does not hold what was written.
-var ErrDamaged = errors.New("the state file is damaged")
 
 // valueVersion is the first byte of each value.
 const valueVersion = 1

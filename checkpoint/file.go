@@ -6,32 +6,19 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
-
-	"resoagent/internal/crashpoint"
-)
-
-// Errors that a caller decides on.
-var (
-	// ErrLocked: another process has the state file open.
-	ErrLocked = errors.New("another agent uses this state directory")
-	// ErrNotOurs: the file is a bbolt database of some other program, or none at all.
-	ErrNotOurs = errors.New("not a state file of this agent")
-	// ErrNewer: the file was written by a newer agent.
-	ErrNewer = errors.New("the state file was written by a newer agent")
-	// ErrNone: there is no state file.
-	ErrNone = errors.New("no state file")
 )
 
 // FileName is the state file's name in the state directory.
 const FileName = "state.db"
 
-// formatVersion is the layout of the whole file.
-const formatVersion = 1
+// formatVersion is the layout of the whole file. 2: there is a seal. A file of
+// format 1 is sealed when it is opened for writing.
+const formatVersion = 2
 
 // lockWait is how long Open waits for another process to let go. bbolt without
 // a timeout would wait for ever; a process that is just ending needs a moment.
@@ -52,8 +39,13 @@ type header struct {
 // File is an open state file. Close it to release the lock.
 type File struct {
 	db     *bolt.DB
+	os     *os.File // the one below db
 	header header
 	isNew  bool
+
+	mu     sync.Mutex
+	poison error // why the file must not be used any more
+	stuck  bool  // bbolt was left in the middle of something
 }
 
 // Open opens the state file in dir and creates it if there is none. A file that
@@ -62,9 +54,9 @@ type File struct {
 func Open(dir string, now time.Time) (*File, error) {
 	path := filepath.Join(dir, FileName)
 	isNew := false
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		if err := create(dir, path, now); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("create state file in %s: %w", dir, classify(err))
 		}
 		isNew = true
 	}
@@ -73,6 +65,17 @@ func Open(dir string, now time.Time) (*File, error) {
 		return nil, err
 	}
 	f.isNew = isNew
+	removeLeftovers(dir, now)
+	if f.header.Format == formatVersion {
+		return f, nil
+	}
+	err = f.Update(func(tx *Tx) error {
+		f.header.Format = formatVersion
+		return put(tx.bolt.Bucket(bucketMeta()), keyHeader(), f.header)
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("upgrade %s: %w", path, err), f.Close())
+	}
 	return f, nil
 }
 
@@ -80,83 +83,77 @@ func Open(dir string, now time.Time) (*File, error) {
 // none. ErrLocked: an agent is at work.
 func OpenReadOnly(dir string) (*File, error) {
 	path := filepath.Join(dir, FileName)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open %s: %w", path, ErrNone)
 	}
 	return open(path, true)
 }
 
-// create makes the file under a temporary name and moves it into place when it
-// is whole and on the disk: a crash in the middle of bbolt's own first writes
-// can leave a file that it never opens again.
-func create(dir, path string, now time.Time) error {
-	temporary, err := os.CreateTemp(dir, FileName+".new-*")
-	if err != nil {
-		return fmt.Errorf("create state file: %w", err)
-	}
-	name := temporary.Name()
-	defer os.Remove(name) // gone already when all went well
-	if err := temporary.Close(); err != nil {
-		return fmt.Errorf("create state file: %w", err)
-	}
-	db, err := bolt.Open(name, 0o600, &bolt.Options{Timeout: lockWait})
-	if err != nil {
-		return fmt.Errorf("create state file: %w", err)
-	}
-	err = db.Update(func(tx *bolt.Tx) error {
-		for _, b := range [][]byte{bucketMeta(), bucketStreams(), bucketRuns()} {
-			if _, err := tx.CreateBucket(b); err != nil {
-				return fmt.Errorf("create bucket %s: %w", b, err)
-			}
-		}
-		h := header{Format: formatVersion, StateID: uuid.NewString(), CreatedAt: now.UTC()}
-		return put(tx.Bucket(bucketMeta()), keyHeader(), h)
-	})
-	if err := errors.Join(err, db.Sync(), db.Close()); err != nil {
-		return fmt.Errorf("create state file: %w", err)
-	}
-	crashpoint.At(crashpoint.StateFilled)
-	// Link, unlike rename, does not replace a file that another process has
-	// made in the meantime: that one's lock would be lost with it.
-	if err := os.Link(name, path); err != nil && !errors.Is(err, fs.ErrExist) {
-		if err := os.Rename(name, path); err != nil { // a file system without hard links
-			return fmt.Errorf("create state file: %w", err)
-		}
-	}
-	crashpoint.At(crashpoint.StateLinked)
-	return syncDir(dir)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir) //nolint:gosec // the operator's own state directory
-	if err != nil {
-		return fmt.Errorf("sync state directory: %w", err)
-	}
-	err = errors.Join(d.Sync(), d.Close())
-	if err != nil {
-		return fmt.Errorf("sync state directory: %w", err)
-	}
-	return nil
-}
-
+// open checks the file and opens it. The check comes first, and before it an
+// opening for reading, which looks at nothing but the head and holds the lock
+// so that no writer changes the pages meanwhile. Whoever writes between the two
+// has checked the file as well.
 func open(path string, readOnly bool) (*File, error) {
-	db, err := bolt.Open(path, 0o600, &bolt.Options{
-		Timeout: lockWait, ReadOnly: readOnly,
-		NoFreelistSync: true, FreelistType: bolt.FreelistMapType,
-	})
+	f, err := openBolt(path, true)
+	if err != nil && (errors.Is(err, bolterrors.ErrTimeout) || errors.Is(err, fs.ErrPermission)) {
+		return nil, openError(path, err)
+	}
+	// What bbolt says of a head that it does not like is less than what the
+	// check says.
+	if checked := checkFile(path); checked != nil || err != nil {
+		if f != nil {
+			checked = errors.Join(checked, f.Close())
+		}
+		if checked == nil {
+			checked = err
+		}
+		return nil, openError(path, checked)
+	}
+	if !readOnly {
+		if err := f.Close(); err != nil {
+			return nil, err
+		}
+		if f, err = openBolt(path, false); err != nil {
+			return nil, openError(path, err)
+		}
+	}
+	if err := guard(func() error { return f.db.View(f.readHeader) }); err != nil {
+		return nil, errors.Join(openError(path, err), f.Close())
+	}
+	return f, nil
+}
+
+func openError(path string, err error) error {
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
-		return nil, fmt.Errorf("open %s: %w", path, ErrLocked)
+		err = ErrLocked
 	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch):
-		return nil, fmt.Errorf("open %s: %w", path, ErrNotOurs)
+		err = ErrNotOurs
 	case errors.Is(err, bolterrors.ErrChecksum):
-		return nil, fmt.Errorf("open %s: %w", path, ErrDamaged)
-	case err != nil:
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		err = ErrDamaged
 	}
-	f := &File{db: db}
-	if err := db.View(f.readHeader); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+	return fmt.Errorf("open %s: %w", path, classify(err))
+}
+
+func openBolt(path string, readOnly bool) (*File, error) {
+	f := &File{}
+	err := guard(func() (err error) {
+		f.db, err = bolt.Open(path, 0o600, &bolt.Options{
+			Timeout: lockWait, ReadOnly: readOnly,
+			NoFreelistSync: true, FreelistType: bolt.FreelistMapType,
+			OpenFile: func(name string, flag int, mode fs.FileMode) (file *os.File, err error) {
+				// Never O_CREATE: a file that is gone was set aside by a repair.
+				f.os, err = os.OpenFile(name, flag&^os.O_CREATE, mode) //nolint:gosec // the operator's own directory
+				return f.os, err
+			},
+		})
+		return err
+	})
+	if err != nil {
+		if f.os != nil {
+			_ = f.os.Close() // bbolt has closed it, unless it was left in the middle
+		}
+		return nil, err
 	}
 	return f, nil
 }
@@ -177,15 +174,10 @@ func (f *File) readHeader(tx *bolt.Tx) error {
 	if f.header.Format > formatVersion {
 		return fmt.Errorf("format %d, this agent knows %d: %w", f.header.Format, formatVersion, ErrNewer)
 	}
-	return nil
-}
-
-// Close releases the file and its lock.
-func (f *File) Close() error {
-	if err := f.db.Close(); err != nil {
-		return fmt.Errorf("close state file: %w", err)
+	if f.header.Format < 2 {
+		return nil
 	}
-	return nil
+	return checkSeal(tx)
 }
 
 // New reports whether Open has just created the file.
@@ -193,23 +185,3 @@ func (f *File) New() bool { return f.isNew }
 
 // StateID identifies the file among all state files; a copy has the same.
 func (f *File) StateID() string { return f.header.StateID }
-
-// Update runs fn in one read-write transaction, durable when Update returns
-// nil. After an error of the commit itself the data may be on the disk all the
-// same: close the file and open it again, never repeat the call.
-func (f *File) Update(fn func(*Tx) error) error {
-	err := f.db.Update(func(tx *bolt.Tx) error { return fn(&Tx{tx}) })
-	if err != nil {
-		return fmt.Errorf("write state file: %w", err)
-	}
-	return nil
-}
-
-// View runs fn in a read-only transaction.
-func (f *File) View(fn func(*Tx) error) error {
-	err := f.db.View(func(tx *bolt.Tx) error { return fn(&Tx{tx}) })
-	if err != nil {
-		return fmt.Errorf("read state file: %w", err)
-	}
-	return nil
-}

@@ -18,7 +18,9 @@ var version, commit, date string
 type environment struct {
 	get  func(string) string // an environment variable
 	host string              // this host's name
-	now  func() time.Time    // the wall clock
+	// executable is this program, for those who need another process of it.
+	executable string
+	now        func() time.Time // the wall clock
 }
 
 func main() {
@@ -30,7 +32,11 @@ func main() {
 	if err != nil {
 		host = "localhost"
 	}
-	env := environment{get: os.Getenv, host: host, now: time.Now}
+	self, err := os.Executable()
+	if err != nil {
+		self = os.Args[0]
+	}
+	env := environment{get: os.Getenv, host: host, executable: self, now: time.Now}
 	err = run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, env)
 	os.Exit(exitCode(err, os.Stderr))
 }
