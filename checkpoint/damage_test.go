@@ -165,7 +165,7 @@ func TestFaultWhileOpen(t *testing.T) {
 		closed := make(chan error, 1)
 		go func() { closed <- f.Close() }()
 		select {
-		case <-closed:
+		case <-closed: //nolint:errcheck // that it returns is what counts
 		case <-time.After(10 * time.Second):
 			t.Error("Close hangs")
 		}

@@ -48,7 +48,7 @@ func checkFile(path string) error {
 	if err != nil {
 		return fmt.Errorf("check pages: %w", err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // it was only read
 	info, err := f.Stat()
 	if err != nil {
 		return fmt.Errorf("check pages: %w", err)
@@ -98,7 +98,7 @@ func checkPages(file io.ReaderAt, size int64) error {
 	}
 	// Both must be good, although bbolt goes on with one: the other would be the
 	// state before the last commit, and nobody would know.
-	m, err := readMeta(file, int64(first.pageSize)) //nolint:gosec // checked above
+	m, err := readMeta(file, int64(first.pageSize))
 	if err != nil {
 		return err
 	}

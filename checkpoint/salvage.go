@@ -56,7 +56,7 @@ func Salvage(path string) ([]Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("salvage runs: %w", err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // it was only read
 	runs := make(map[string]Run)
 	b := make([]byte, salvageChunk+salvageRun)
 	for at := int64(0); ; at += salvageChunk {

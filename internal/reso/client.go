@@ -30,6 +30,7 @@ type Options struct {
 type Client struct {
 	root   *url.URL
 	tokens map[string]string
+	secret secrets // the tokens, wherever they are shown
 	http   *http.Client
 	stall  time.Duration
 	agent  string
@@ -55,7 +56,7 @@ func New(o Options) (*Client, error) {
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
 	return &Client{
-		root: root, tokens: o.Tokens, stall: o.StallTimeout, agent: o.UserAgent, limit: maxPageBytes,
+		root: root, tokens: o.Tokens, secret: newSecrets(o.Tokens), stall: o.StallTimeout, agent: o.UserAgent, limit: maxPageBytes,
 		http: &http.Client{
 			Transport:     transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -129,7 +130,7 @@ func (c *Client) get(ctx context.Context, feed, resource, query string) (*body, 
 		return nil, err
 	}
 	if response.StatusCode != http.StatusOK {
-		err := statusError(resource, response, clock)
+		err := statusError(resource, response, clock, c.secret)
 		_ = response.Body.Close()
 		cancel(nil)
 		return nil, err
@@ -151,7 +152,7 @@ func (c *Client) connectError(ctx context.Context, resource string, err error) e
 	}
 	var certificate *tls.CertificateVerificationError
 	return &Error{
-		Resource: resource, Message: fmt.Sprintf("connection to %s: %v", c.root.Host, err), Cause: err,
+		Resource: resource, Message: c.secret.hide(fmt.Sprintf("connection to %s: %v", c.root.Host, err)), Cause: err,
 		permanent: errors.As(err, &certificate),
 	}
 }

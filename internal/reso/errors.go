@@ -106,22 +106,22 @@ func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 }
 
 // statusError reads what an answer other than 200 says.
-func statusError(resource string, r *http.Response, clock *stallClock) *Error {
+func statusError(resource string, r *http.Response, clock *stallClock, secret secrets) *Error {
 	e := &Error{Resource: resource, Status: r.StatusCode}
 	e.wait, e.hasWait = retryAfter(r.Header, time.Now())
 	if r.StatusCode >= 300 && r.StatusCode < 400 {
-		e.Message = fmt.Sprintf("the source redirects to %.200q, which is not followed because the token would go there", r.Header.Get("Location"))
+		e.Message = fmt.Sprintf("the source redirects to %.200q, which is not followed because the token would go there", secret.hide(r.Header.Get("Location")))
 		return e
 	}
 	clock.start()
 	text, _ := io.ReadAll(io.LimitReader(r.Body, 64<<10)) // what came is better than nothing
 	clock.stop()
-	e.Code, e.Message = errorBody(text)
+	e.Code, e.Message = errorBody(text, secret)
 	return e
 }
 
 // errorBody reads an OData error, or shows the beginning of anything else.
-func errorBody(text []byte) (code, message string) {
+func errorBody(text []byte, secret secrets) (code, message string) {
 	var doc struct {
 		Error struct {
 			Code    string `json:"code"`
@@ -129,9 +129,9 @@ func errorBody(text []byte) (code, message string) {
 		} `json:"error"`
 	}
 	if err := json.Unmarshal(text, &doc); err == nil && doc.Error.Code+doc.Error.Message != "" {
-		return clip(doc.Error.Code, 40), clip(doc.Error.Message, 300)
+		return clip(secret.hide(doc.Error.Code), 40), clip(secret.hide(doc.Error.Message), 300)
 	}
-	return "", clip(string(text), 120)
+	return "", clip(secret.hide(string(text)), 120)
 }
 
 // clip makes a foreign text fit one line of a log.
@@ -144,13 +144,13 @@ func clip(s string, n int) string {
 }
 
 // broken is an answer with status 200 that is not what was asked for.
-func broken(resource string, cause error) error {
+func broken(resource string, cause error, secret secrets) error {
 	var e *Error
 	if errors.As(cause, &e) {
 		return cause
 	}
 	return &Error{
-		Resource: resource, Message: clip(cause.Error(), 300), Cause: cause,
+		Resource: resource, Message: clip(secret.hide(cause.Error()), 300), Cause: cause,
 		// What is too large will be too large again.
 		permanent: errors.Is(cause, errTooLarge),
 	}

@@ -24,7 +24,7 @@ func (c *Client) Page(ctx context.Context, q record.Query, yield func(record.Rec
 		return err
 	}
 	defer b.Close() //nolint:errcheck // an error of closing a body that was read says nothing
-	p := page{resource: q.Shape.Resource, shape: q.Shape, body: b, yield: yield}
+	p := page{resource: q.Shape.Resource, shape: q.Shape, body: b, secret: c.secret, yield: yield}
 	return p.read(ctx)
 }
 
@@ -40,7 +40,7 @@ func (c *Client) Count(ctx context.Context, q record.Query) (n int64, ok bool, e
 		return 0, false, err
 	}
 	defer b.Close() //nolint:errcheck // as above
-	p := page{resource: q.Shape.Resource, shape: q.Shape, body: b, yield: func(record.Record) error { return nil }}
+	p := page{resource: q.Shape.Resource, shape: q.Shape, body: b, secret: c.secret, yield: func(record.Record) error { return nil }}
 	if err := p.read(ctx); err != nil {
 		return 0, false, err
 	}
@@ -76,6 +76,7 @@ type page struct {
 	resource string
 	shape    *record.Shape
 	body     *body
+	secret   secrets
 	yield    func(record.Record) error
 
 	count    int64
@@ -98,7 +99,7 @@ func (p *page) read(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return fmt.Errorf("read %s: %w", p.resource, ctx.Err())
 	}
-	return broken(p.resource, err)
+	return broken(p.resource, err, p.secret)
 }
 
 func (p *page) document(in *bufio.Reader) error {
@@ -110,8 +111,8 @@ func (p *page) document(in *bufio.Reader) error {
 		return err
 	}
 	if !strings.Contains("{ \t\r\n", string(head)) {
-		start, _ := in.Peek(120)
-		return fmt.Errorf("the answer is not JSON, it begins with %.80q", start)
+		start, _ := in.Peek(4096) // far enough for a token that is repeated in it not to be cut
+		return fmt.Errorf("the answer is not JSON, it begins with %.80q", p.secret.hide(string(start)))
 	}
 	dec := jsontext.NewDecoder(in, record.DecodeOptions()...)
 	if dec.PeekKind() != '{' {
@@ -167,7 +168,7 @@ func (p *page) member(dec *jsontext.Decoder, in *bufio.Reader) (*jsontext.Decode
 		if raw.Kind() == 'n' {
 			return dec, nil // "error": null says that there is none
 		}
-		code, message := errorBody([]byte(`{"error":` + raw.String() + `}`))
+		code, message := errorBody([]byte(`{"error":`+raw.String()+`}`), p.secret)
 		return nil, &Error{Resource: p.resource, Code: code, Message: "an error with status 200: " + message}
 	}
 	return dec, dec.SkipValue()
@@ -219,9 +220,10 @@ func (p *page) record(dec *jsontext.Decoder, s *splitter) record.Record {
 	r, err := p.shape.Read(dec)
 	if err == nil {
 		if _, err = dec.ReadToken(); errors.Is(err, io.EOF) {
+			r.Reason = p.secret.hide(r.Reason)
 			return r
 		}
 		err = errors.New("more follows behind its end")
 	}
-	return record.Unreadable(s.element, "not valid JSON: "+clip(err.Error(), 200))
+	return record.Unreadable(s.element, "not valid JSON: "+clip(p.secret.hide(err.Error()), 200))
 }

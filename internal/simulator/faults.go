@@ -100,9 +100,21 @@ const (
 	NoValue   Kind = "no value"
 	// Reset ends the connection with a TCP reset before any answer.
 	Reset Kind = "reset"
+	// Echo is a status (default 403) whose OData error repeats the request's
+	// Authorization header, as servers do that are left in a debugging mode.
+	// Target says in which form: EchoJSON, EchoHTML, or EchoLocation for a
+	// redirect that carries it. With Status 200 the document is no page either.
+	Echo Kind = "echo"
 	// GzipBomb is a small compressed body that grows to Fault.Bytes
 	// (default 1 GiB).
 	GzipBomb Kind = "gzip bomb"
+)
+
+// The forms of Echo.
+const (
+	EchoJSON     = "json"
+	EchoHTML     = "html"
+	EchoLocation = "location"
 )
 
 // Faults of the body of a page. Bytes are counted as sent, compressed or not;

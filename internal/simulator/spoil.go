@@ -1,7 +1,9 @@
 package simulator
 
 import (
+	"html"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -31,6 +33,8 @@ func (x *exchange) answeredByFault() bool {
 			x.document(http.StatusOK, []byte(`{"@odata.context":"$metadata"}`))
 		case Reset:
 			x.reset()
+		case Echo:
+			x.echo(f)
 		case GzipBomb:
 			x.bomb(or(f.Bytes, 1<<30))
 		default:
@@ -61,6 +65,23 @@ func (x *exchange) throttle(f Fault) {
 	}
 	x.remaining = 0
 	x.refuse(&refusal{http.StatusTooManyRequests, "429", "Rate limit exceeded."})
+}
+
+// echo answers with what the request's Authorization header holds.
+func (x *exchange) echo(f Fault) {
+	said := x.request.Header.Get("Authorization")
+	status := or(f.Status, http.StatusForbidden)
+	switch f.Target {
+	case EchoHTML:
+		x.header("text/html; charset=utf-8")
+		x.status(status)
+		x.send(x.writer, []byte("<html><body>"+html.EscapeString(said)+" is refused</body></html>"))
+	case EchoLocation:
+		x.writer.Header().Set("Location", "https://login.example/?denied="+url.QueryEscape(said))
+		x.status(or(f.Status, http.StatusFound))
+	default:
+		x.document(status, errorBody(&refusal{0, said, "The header Authorization: " + said + " is refused."}))
+	}
 }
 
 // spoil applies the faults that change which rows a page has.
