@@ -53,6 +53,9 @@ type Aside interface {
 	// Ready gives, in key order, parents that children of a stream waited for
 	// and that are there now: at most limit of those behind after.
 	Ready(ctx context.Context, stream, after string, limit int) ([]string, error)
+	// Rejects gives, in key order, rejects of a stream: at most limit of those
+	// behind after.
+	Rejects(ctx context.Context, stream, after string, limit int) ([]record.Reject, error)
 }
 
 // Log is the SyncLog table.

@@ -25,7 +25,7 @@ const exitText = `EXIT CODES
   0    done
   1    failed; what was stored is kept: run again to go on
   2    usage or configuration
-  3    done, but this run rejected some records (see the table agent_reject)
+  3    done, but some records were rejected (see 'agent rejects')
   4    another agent uses this state directory or this destination
   130  interrupted; what was stored is kept: run again to go on
 `
@@ -34,7 +34,7 @@ const exitText = `EXIT CODES
 var errUsage = errors.New("usage")
 
 // errRejects: the run is done, but some records were rejected.
-var errRejects = errors.New("some records were rejected; they are in the table agent_reject with the reason")
+var errRejects = errors.New("some records were rejected; 'agent rejects' lists them with the reason")
 
 // exitCode tells the person what went wrong and gives the process's exit code.
 func exitCode(err error, stderr io.Writer) int {

@@ -54,6 +54,12 @@ func TestScripts(t *testing.T) {
 				sim := ts.Value("simulator").(*harness.Source)
 				ts.Check(sim.AddRaw(args[0], args[1], args[2], "", []byte(args[3])))
 			},
+			// fix RESOURCE KEY TIMESTAMP JSON: put another record in its place.
+			"fix": func(ts *testscript.TestScript, _ bool, args []string) {
+				sim := ts.Value("simulator").(*harness.Source)
+				ts.Check(sim.Remove(args[0], args[1]))
+				ts.Check(sim.AddRaw(args[0], args[1], args[2], "", []byte(args[3])))
+			},
 		},
 	})
 }

@@ -29,7 +29,7 @@ func newRoot(stdin io.Reader, stdout, stderr io.Writer, env environment) *root {
 // execute parses the arguments and runs the command they name.
 func (r *root) execute(ctx context.Context, args []string) error {
 	commands := []*ffcli.Command{
-		newSync(r), newStatus(r), newReset(r), newRepair(r), newMigrate(r), newSimulate(r), newDemo(r), newVersion(r),
+		newSync(r), newStatus(r), newReset(r), newRejects(r), newRepair(r), newMigrate(r), newSimulate(r), newDemo(r), newVersion(r),
 	}
 	top := &ffcli.Command{
 		Name: "agent", ShortUsage: "agent COMMAND [flags]", FlagSet: r.flags("agent"), Subcommands: commands,
@@ -92,6 +92,7 @@ USAGE
 COMMANDS
   sync      fetch what has changed into the database; goes on where it was stopped
   status    show where each stream stands, also while a sync runs
+  rejects   list the records that could not be stored; 'rejects retry' fetches them again
   reset     send streams back to the beginning
   repair    check the state file and make a damaged one anew
   migrate   create or upgrade the database's tables

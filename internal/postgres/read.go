@@ -65,3 +65,15 @@ func (d *Destination) Orphans(ctx context.Context) (n int64, err error) {
 	err = d.pool.QueryRow(ctx, `SELECT count(*) FROM (SELECT DISTINCT parent_key FROM `+d.table("agent_orphan")+`) t`).Scan(&n)
 	return n, wrap("count orphans", err)
 }
+
+// Rejects gives rejects of a stream in key order, at most limit of those behind
+// after.
+func (d *Destination) Rejects(ctx context.Context, stream, after string, limit int) ([]record.Reject, error) {
+	rows, err := d.pool.Query(ctx, `SELECT stream, record_key, parent_key, reason, body_bytes, run_id, first_seen_at, last_seen_at
+		FROM `+d.table("agent_reject")+` WHERE stream = $1 AND record_key > $2 ORDER BY record_key LIMIT $3`, stream, after, limit)
+	if err != nil {
+		return nil, wrap("read rejects", err)
+	}
+	rejects, err := pgx.CollectRows(rows, pgx.RowToStructByPos[record.Reject])
+	return rejects, wrap("read rejects", err)
+}

@@ -166,6 +166,19 @@ type Run struct {
 // SyncLogColumn is the column of SyncLog that a stream's timestamp goes to.
 func SyncLogColumn(stream string) string { return stream + "_timestamp" }
 
+// Reject is a record that could not be stored, as a destination keeps it. Its
+// bytes stay there.
+type Reject struct {
+	Stream    string    `json:"stream"`
+	Key       string    `json:"key"` // a hash of the bytes where the record has none that can be read
+	Parent    string    `json:"parent"`
+	Reason    string    `json:"reason"`
+	Bytes     int64     `json:"bytes"`
+	RunID     string    `json:"run_id"` // that saw it last
+	FirstSeen time.Time `json:"first_seen_at"`
+	LastSeen  time.Time `json:"last_seen_at"`
+}
+
 // Tally counts what a destination holds of a stream.
 type Tally struct {
 	Rows    int64

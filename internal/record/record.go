@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"strings"
 	"time"
 )
 
@@ -42,8 +43,14 @@ func (r *Record) RejectKey() string {
 		return r.Key
 	}
 	sum := sha256.Sum256(r.JSON)
-	return "sha256:" + hex.EncodeToString(sum[:])
+	return keylessPrefix + hex.EncodeToString(sum[:])
 }
+
+const keylessPrefix = "sha256:"
+
+// Keyless reports whether the key of a reject is the hash of one without a key,
+// which a source cannot be asked for.
+func Keyless(rejectKey string) bool { return strings.HasPrefix(rejectKey, keylessPrefix) }
 
 // Size is about what the record takes in memory, in bytes.
 func (r *Record) Size() int { return len(r.JSON) + 32*len(r.Values) + 256 }

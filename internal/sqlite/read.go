@@ -78,6 +78,32 @@ func (d *Destination) Orphans(ctx context.Context) (n int64, err error) {
 	return n, wrap("count orphans", err)
 }
 
+// Rejects gives rejects of a stream in key order, at most limit of those behind
+// after.
+func (d *Destination) Rejects(ctx context.Context, stream, after string, limit int) (rejects []record.Reject, err error) {
+	rows, err := d.db.QueryContext(ctx, `SELECT stream, record_key, parent_key, reason, body_bytes, run_id, first_seen_at, last_seen_at
+		FROM agent_reject WHERE stream = ? AND record_key > ? ORDER BY record_key LIMIT ?`, stream, after, limit)
+	if err != nil {
+		return nil, wrap("read rejects", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r record.Reject
+		var first, last string
+		if err := rows.Scan(&r.Stream, &r.Key, &r.Parent, &r.Reason, &r.Bytes, &r.RunID, &first, &last); err != nil {
+			return nil, wrap("read rejects", err)
+		}
+		if r.FirstSeen, err = time.Parse(time.RFC3339, first); err == nil {
+			r.LastSeen, err = time.Parse(time.RFC3339, last)
+		}
+		if err != nil {
+			return nil, wrap("read rejects", err)
+		}
+		rejects = append(rejects, r)
+	}
+	return rejects, wrap("read rejects", rows.Err())
+}
+
 // Mirror writes a finished run to SyncLog, once.
 func (d *Destination) Mirror(ctx context.Context, r record.Run) error {
 	positions, err := json.Marshal(r.Positions)

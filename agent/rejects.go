@@ -1,0 +1,147 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"resoagent/internal/record"
+)
+
+// rejectChunk is how many rejects are read in one go.
+const rejectChunk = 1000
+
+// Rejects calls yield with each record that could not be stored, by stream and
+// key; no stream named: all. It needs the destination alone, and works beside a
+// sync. An error of yield is returned as it is. ErrConfig: there is no such
+// stream.
+func Rejects(ctx context.Context, config Config, streams []string, yield func(record.Reject) error) (err error) {
+	for _, name := range streams {
+		if config.stream(name) == nil {
+			return fmt.Errorf("%w: there is no stream %q; the streams are %s", ErrConfig, name, strings.Join(Streams(), ", "))
+		}
+	}
+	// A destination without tables has no rejects, and gets no tables from this.
+	marks, err := destinationMarks(ctx, &config)
+	if err != nil || len(marks) == 0 {
+		return err
+	}
+	dest, err := openDestination(ctx, &config)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dest.Close()) }()
+	if _, err := dest.Marks(ctx); err != nil { // connects
+		return err
+	}
+	if len(streams) == 0 {
+		streams = Streams()
+	}
+	for _, name := range streams {
+		if err := eachReject(ctx, dest, name, yield); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachReject walks the rejects of a stream. What yield does to those that it was
+// given does not disturb the walk.
+func eachReject(ctx context.Context, aside Aside, stream string, yield func(record.Reject) error) error {
+	after := ""
+	for {
+		rejects, err := aside.Rejects(ctx, stream, after, rejectChunk)
+		if err != nil || len(rejects) == 0 {
+			return err
+		}
+		for _, r := range rejects {
+			if err := yield(r); err != nil {
+				return err
+			}
+		}
+		after = rejects[len(rejects)-1].Key
+	}
+}
+
+// Retried is what became of a stream's rejects.
+type Retried struct {
+	Stream  string
+	Asked   int   // whose key can be asked for
+	Keyless int   // whose key cannot be read
+	Left    int64 // still rejects
+}
+
+// RetryRejects asks the source again for the records that could not be stored,
+// by their keys, and stores those that now can be. It does not move any
+// position. Streams without a token are left out, unless they are named.
+//
+// Errors: those of Sync. What was stored by then is kept.
+func (a *Agent) RetryRejects(ctx context.Context, names []string) (done []Retried, err error) {
+	a.syncing.Lock()
+	defer a.syncing.Unlock()
+	streams, _, err := a.config.selected(Selection{Streams: names})
+	if err != nil {
+		return nil, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("name run: %w", err)
+	}
+	if _, err := a.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	ctx, marks, release, err := a.claim(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	all, err := a.prepare(ctx, marks)
+	if err != nil {
+		return nil, stateHint(err)
+	}
+	for _, s := range streams {
+		r, err := a.retryRejects(ctx, id.String(), all[s.name])
+		done = append(done, r)
+		if err != nil {
+			return done, inUse(stateHint(fmt.Errorf("retry rejects, %s: %w", s.name, err)))
+		}
+	}
+	return done, nil
+}
+
+func (a *Agent) retryRejects(ctx context.Context, runID string, st *standing) (r Retried, err error) {
+	r.Stream = st.stream.name
+	e := a.errands(runID)
+	after := ""
+	for {
+		var rejects []record.Reject
+		err := newRetrier("destination, rejects", a.config.RetryFor, a.observe).do(ctx, func() (err error) {
+			rejects, err = a.aside.Rejects(ctx, st.stream.name, after, rejectChunk)
+			return err
+		})
+		if err != nil {
+			return r, err
+		}
+		if len(rejects) == 0 {
+			break
+		}
+		var keys []string
+		for _, x := range rejects {
+			if record.Keyless(x.Key) {
+				r.Keyless++
+				continue
+			}
+			keys = append(keys, x.Key)
+		}
+		r.Asked += len(keys)
+		after = rejects[len(rejects)-1].Key
+		if err := e.fetch(ctx, st, st.stream.shape.Key, keys, false); err != nil {
+			return r, err
+		}
+	}
+	err = eachReject(ctx, a.aside, st.stream.name, func(record.Reject) error { r.Left++; return nil })
+	return r, err
+}
