@@ -13,7 +13,10 @@ TOOL = go tool -modfile=tools/go.mod
 # How long each fuzz target runs.
 FUZZTIME = 30s
 
-.PHONY: help build demo test check lint fmt fmt-check vet vulns fuzz mutants clean
+# How long each suite of soak runs.
+DURATION = 10m
+
+.PHONY: help build demo test check lint fmt fmt-check vet vulns fuzz mutants crashes soak clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +59,16 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" || exit 1; \
 		done || exit 1; \
 	done
+
+# The long form of what make test does in short.
+crashes: ## kill the agent, PostgreSQL and the source 200 times at random, and the agent at each step of its protocol
+	scripts/test-prerequisites
+	go test -count=1 -timeout 1h -v -run 'TestCrashPoints$$|TestRandomKills' ./cmd/agent -random.kills 200
+
+soak: ## simulation, then random kills, each for DURATION (10m)
+	scripts/test-prerequisites
+	go test -count=1 -timeout 0 -v -run TestSimulation ./agent -simulation.for $(DURATION)
+	go test -count=1 -timeout 0 -v -run TestRandomKills ./cmd/agent -random.for $(DURATION)
 
 mutants: ## plant every bug of scripts/mutants in turn and show that the tests catch it (half an hour)
 	scripts/mutants.sh
