@@ -19,38 +19,6 @@ const noteKeys = "keys_complete"
 // keyChunk is how many keys a rebuild writes in one transaction.
 const keyChunk = 20_000
 
-// decision is how the two stores' accounts of one stream compare.
-type decision int
-
-const (
-	decideNew      decision = iota // neither store knows the stream
-	decideEqual                    // both say the same
-	decideFile                     // the state file is older: an acknowledgement was lost
-	decideDatabase                 // the destination is older: it was restored from a backup
-	decideRestore                  // the state file does not know the stream: it is new
-	decideRefetch                  // the destination does not know the stream: it is new
-)
-
-// decide compares the state file's account with the destination's. The older
-// one is right about both: what it says is stored is stored in both, and what
-// lies between is fetched again without effect.
-func decide(file *checkpoint.Stream, database *checkpoint.Stream) decision {
-	switch {
-	case file == nil && database == nil:
-		return decideNew
-	case file == nil:
-		return decideRestore
-	case database == nil:
-		return decideRefetch
-	case file.Sequence == database.Sequence:
-		return decideEqual
-	case file.Sequence < database.Sequence:
-		return decideFile
-	default:
-		return decideDatabase
-	}
-}
-
 // reconcile gives each stream's standing, and whether the key set must be
 // rebuilt: when the stores differ by more than the one commit that a crash can
 // lose, too many keys would let in children without parents, and too few would
@@ -169,6 +137,9 @@ func (a *Agent) standing(tx *checkpoint.Tx, name string, m record.Mark) (st *sta
 		st.state, far, st.settle = *database, true, true
 		a.notice(true, "%s: the destination is %d commits behind the state file (restored from a backup?); going on from the destination's position",
 			name, file.Sequence-m.Sequence)
+	case decideHistory:
+		st.state, far, st.settle = *database, true, true
+		a.notice(true, "%s: state file and destination come from different histories (restored from a backup?); going on from the destination's position", name)
 	case decideRestore:
 		st.state, far, st.settle = *database, true, true
 		a.notice(false, "%s: taking the position from the destination, since the state file has none", name)

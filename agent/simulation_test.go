@@ -189,7 +189,7 @@ func (h *simulation) mishap() error {
 		return os.WriteFile(path, h.copies[h.IntN(len(h.copies))], 0o600)
 	case n <= 4 && len(h.backups) > 0:
 		h.tell("destination set back")
-		h.settled, h.copies = false, nil
+		h.settled = false
 		h.store.fakeTruth = h.backups[h.IntN(len(h.backups))].clone()
 	}
 	return nil
@@ -203,7 +203,9 @@ func (h *simulation) run(ctx context.Context, mayDie bool) error {
 	}
 	a := &Agent{
 		config: h.config, source: h.feed, dest: h.store, tables: h.store, aside: h.store, log: h.store, file: file,
-		migrate: func(context.Context) (migrations.Result, error) { return migrations.Result{}, nil },
+		migrate: func(context.Context) (migrations.Result, error) {
+			return migrations.Result{}, h.store.call(func() error { return nil })
+		},
 	}
 	err = file.View(func(tx *checkpoint.Tx) (err error) {
 		a.keys, err = keyset.Load(tx.Bolt())
