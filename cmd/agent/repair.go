@@ -109,7 +109,7 @@ func (c *repairCommand) tell(done agent.Repaired, err error) {
 	if done.Aside == "" {
 		return
 	}
-	say("The state file: %s.", done.Found.Reason)
+	say("What was found: %s.", done.Found.Reason)
 	say("Set aside as %s.", done.Aside)
 	if done.Waiting > 0 {
 		say("Finished runs in it that were not seen to be in SyncLog: %d; they are in the new one.", done.Waiting)
