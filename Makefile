@@ -31,7 +31,7 @@ demo: ## sync from a simulated feed into an embedded database; needs Go alone
 # parallel 8: many tests wait for pauses that the agent keeps, so more run at once than there are cores.
 test: ## run all tests under the race detector
 	scripts/test-prerequisites
-	go test -race -gcflags=all=-d=checkptr=0 -parallel 8 -timeout 10m ./...
+	go test -race -gcflags=all=-d=checkptr=0 -parallel 8 -timeout 20m ./...
 
 check: fmt-check vet lint vulns fuzz-briefly test ## what has to pass before a change goes in
 

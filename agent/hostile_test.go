@@ -79,15 +79,16 @@ func TestNobodyElseIsAsked(t *testing.T) {
 	plain, secure := httptest.NewServer(http.HandlerFunc(listen)), httptest.NewTLSServer(http.HandlerFunc(listen))
 	t.Cleanup(plain.Close)
 	t.Cleanup(secure.Close)
+	few := simulator.Options{Seed: 7, Properties: 15, MediaPerListing: 5}
 	for _, elsewhere := range []string{plain.URL, secure.URL, strings.Replace(plain.URL, "127.0.0.1", "localhost", 1)} {
 		for _, place := range []simulator.Placement{simulator.NextLinkBefore, simulator.NextLinkAfter} {
-			s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
+			s := newSetup(t, harness.NewSource(t, few), harness.NewSQLite(t))
 			s.source.Set(func(f *simulator.Faults) { f.NextLink, f.NextLinkHost = place, elsewhere })
 			s.mustSync(t)
 			s.compare(t)
 		}
 		for _, status := range []int{http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
-			s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
+			s := newSetup(t, harness.NewSource(t, few), harness.NewSQLite(t))
 			s.fault(simulator.Media, simulator.Strike{Fault: simulator.Fault{Kind: simulator.Redirect, Status: status, Target: elsewhere}})
 			if _, err := s.sync(t); err == nil || !strings.Contains(err.Error(), "not followed") {
 				t.Errorf("redirect %d to %s: %v", status, elsewhere, err)
