@@ -73,7 +73,7 @@ crashes: ## kill the agent, PostgreSQL and the source 200 times at random, and t
 soak: ## simulation, then random kills, each for DURATION (10m)
 	scripts/test-prerequisites
 	go test -count=1 -timeout 0 -v -run TestSimulation ./agent -simulation.for $(DURATION)
-	go test -count=1 -timeout 0 -v -run TestRandomKills ./cmd/agent -random.for $(DURATION)
+	go test -count=1 -timeout 0 -v -run 'TestCrashPoints$$|TestRandomKills' ./cmd/agent -random.for $(DURATION)
 
 mutants: ## plant every bug of scripts/mutants in turn and show that the tests catch it (half an hour)
 	scripts/mutants.sh
