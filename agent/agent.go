@@ -32,12 +32,7 @@ type Agent struct {
 	syncing sync.Mutex // one run at a time
 }
 
-func (a *Agent) now() time.Time {
-	if a.config.Now != nil {
-		return a.config.Now()
-	}
-	return time.Now()
-}
+func (a *Agent) now() time.Time { return a.config.now() }
 
 func (a *Agent) observe(e Event) {
 	if a.config.Observe != nil {
@@ -73,10 +68,14 @@ func (a *Agent) Migrate(ctx context.Context) (migrations.Result, error) {
 	return result, err
 }
 
-// claim makes this agent the destination's owner and keeps it so until the
-// returned function is called. The context it returns ends when the ownership
+// claim sees to the tables, makes this agent the destination's owner and keeps
+// it so until the returned function is called. The context it returns ends when the ownership
 // is lost.
 func (a *Agent) claim(ctx context.Context) (context.Context, []record.Mark, func(), error) {
+	if _, err := a.Migrate(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	crashpoint.At(crashpoint.Migrated)
 	owner := record.Owner{
 		StateID: a.file.StateID(), Host: a.config.Host, StateDir: a.config.StateDir, Lease: a.config.Lease,
 	}

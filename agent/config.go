@@ -152,10 +152,8 @@ func (c *Config) sqlitePath() (path string, ok bool, err error) {
 // selected gives the streams of a run in their order. left are those that were
 // left out of a run of all because their feed has no token.
 func (c *Config) selected(sel Selection) (run []*stream, left []string, err error) {
-	for _, name := range sel.Streams {
-		if c.stream(name) == nil {
-			return nil, nil, fmt.Errorf("%w: there is no stream %q; the streams are %s", ErrConfig, name, strings.Join(Streams(), ", "))
-		}
+	if err := checkStreams(sel.Streams); err != nil {
+		return nil, nil, err
 	}
 	for _, name := range Streams() {
 		s := c.stream(name)
@@ -175,4 +173,22 @@ func (c *Config) selected(sel Selection) (run []*stream, left []string, err erro
 		return nil, nil, fmt.Errorf("%w: there is no token; set --idx-token or --vow-token (or --idx-token-file, --vow-token-file)", ErrConfig)
 	}
 	return run, left, nil
+}
+
+// checkStreams refuses names that no stream has.
+func checkStreams(names []string) error {
+	for _, name := range names {
+		if !slices.Contains(Streams(), name) {
+			return fmt.Errorf("%w: there is no stream %q; the streams are %s", ErrConfig, name, strings.Join(Streams(), ", "))
+		}
+	}
+	return nil
+}
+
+// now is the wall clock.
+func (c *Config) now() time.Time {
+	if c.Now != nil {
+		return c.Now()
+	}
+	return time.Now()
 }

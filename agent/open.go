@@ -102,18 +102,24 @@ func openDestination(ctx context.Context, c *Config) (destination, error) {
 	return d, nil
 }
 
-// destinationMarks reads the marks of a destination that may not exist yet,
-// without making anything.
-func destinationMarks(ctx context.Context, c *Config) (marks []record.Mark, err error) {
+// existingDestination opens a destination without making anything: nil where it
+// would be a file that is not there.
+func existingDestination(ctx context.Context, c *Config) (destination, error) {
 	path, isFile, err := c.sqlitePath()
 	if err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(path); isFile && errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, nil //nolint:nilnil // said in the comment
 	}
-	dest, err := openDestination(ctx, c)
-	if err != nil {
+	return openDestination(ctx, c)
+}
+
+// destinationMarks reads the marks of a destination that may not exist yet,
+// without making anything.
+func destinationMarks(ctx context.Context, c *Config) (marks []record.Mark, err error) {
+	dest, err := existingDestination(ctx, c)
+	if err != nil || dest == nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, dest.Close()) }()

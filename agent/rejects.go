@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -19,22 +18,17 @@ const rejectChunk = 1000
 // sync. An error of yield is returned as it is. ErrConfig: there is no such
 // stream.
 func Rejects(ctx context.Context, config Config, streams []string, yield func(record.Reject) error) (err error) {
-	for _, name := range streams {
-		if config.stream(name) == nil {
-			return fmt.Errorf("%w: there is no stream %q; the streams are %s", ErrConfig, name, strings.Join(Streams(), ", "))
-		}
-	}
-	// A destination without tables has no rejects, and gets no tables from this.
-	marks, err := destinationMarks(ctx, &config)
-	if err != nil || len(marks) == 0 {
+	if err := checkStreams(streams); err != nil {
 		return err
 	}
-	dest, err := openDestination(ctx, &config)
-	if err != nil {
+	dest, err := existingDestination(ctx, &config)
+	if err != nil || dest == nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, dest.Close()) }()
-	if _, err := dest.Marks(ctx); err != nil { // connects
+	// A destination without tables has no rejects, and gets no tables from this.
+	marks, err := dest.Marks(ctx)
+	if err != nil || len(marks) == 0 {
 		return err
 	}
 	if len(streams) == 0 {
@@ -89,9 +83,6 @@ func (a *Agent) RetryRejects(ctx context.Context, names []string) (done []Retrie
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, fmt.Errorf("name run: %w", err)
-	}
-	if _, err := a.Migrate(ctx); err != nil {
-		return nil, err
 	}
 	ctx, marks, release, err := a.claim(ctx)
 	if err != nil {

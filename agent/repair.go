@@ -153,8 +153,7 @@ func Repair(
 	if now, err := os.Lstat(path); err != nil || before == nil || !os.SameFile(before, now) {
 		return done, fmt.Errorf("%w: the state file was replaced while it was checked; run 'agent repair' again", ErrInUse)
 	}
-	a := &Agent{config: config}
-	if done.Aside, err = checkpoint.SetAside(config.StateDir, a.now()); err != nil {
+	if done.Aside, err = checkpoint.SetAside(config.StateDir, config.now()); err != nil {
 		return done, stateHint(err)
 	}
 	return done, rebuild(ctx, config, runs, &done)
@@ -169,7 +168,7 @@ func rebuildable(err error) bool {
 // finds a file without complete keys, or none, and does the rest. The runs come
 // first: they are nowhere else, and the destination may be away.
 func rebuild(ctx context.Context, config Config, runs []checkpoint.Run, done *Repaired) error {
-	file, err := checkpoint.Open(config.StateDir, (&Agent{config: config}).now())
+	file, err := checkpoint.Open(config.StateDir, config.now())
 	if err != nil {
 		return stateHint(err)
 	}
@@ -196,17 +195,11 @@ func rebuild(ctx context.Context, config Config, runs []checkpoint.Run, done *Re
 // rebuild brings a new state file up to date from the destination, without
 // fetching anything, and gives the streams' positions.
 func (a *Agent) rebuild(ctx context.Context) (map[string]string, error) {
-	if _, err := a.Migrate(ctx); err != nil {
-		return nil, err
-	}
 	ctx, marks, release, err := a.claim(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	if err := a.mirrorPending(ctx); err != nil {
-		return nil, stateHint(err)
-	}
 	all, err := a.prepare(ctx, marks)
 	if err != nil {
 		return nil, stateHint(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"resoagent/checkpoint"
 	"resoagent/internal/record"
@@ -20,12 +19,7 @@ import (
 func (a *Agent) Reset(ctx context.Context, streams []string) error {
 	a.syncing.Lock()
 	defer a.syncing.Unlock()
-	for _, name := range streams {
-		if !slices.Contains(Streams(), name) {
-			return fmt.Errorf("%w: there is no stream %q; the streams are %s", ErrConfig, name, strings.Join(Streams(), ", "))
-		}
-	}
-	if _, err := a.Migrate(ctx); err != nil {
+	if err := checkStreams(streams); err != nil {
 		return err
 	}
 	ctx, marks, release, err := a.claim(ctx)

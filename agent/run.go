@@ -58,20 +58,12 @@ func (a *Agent) Sync(ctx context.Context, sel Selection) (report Report, err err
 
 // run does the work of Sync between the first event and the last.
 func (a *Agent) run(ctx context.Context, streams []*stream, force bool, report *Report) error {
-	if _, err := a.Migrate(ctx); err != nil {
-		return err
-	}
-	crashpoint.At(crashpoint.Migrated)
 	ctx, marks, release, err := a.claim(ctx)
 	if err != nil {
 		return err
 	}
 	defer release()
 	crashpoint.At(crashpoint.Claimed)
-	// Before anything new is stored: a run that waits for its mirror is older.
-	if err := a.mirrorPending(ctx); err != nil {
-		return err
-	}
 	all, err := a.prepare(ctx, marks)
 	if err != nil {
 		return err
@@ -146,6 +138,10 @@ func inUse(err error) error {
 
 // prepare decides where each stream goes on and makes the key set complete.
 func (a *Agent) prepare(ctx context.Context, marks []record.Mark) (map[string]*standing, error) {
+	// Before anything new is stored: a run that waits for its mirror is older.
+	if err := a.mirrorPending(ctx); err != nil {
+		return nil, err
+	}
 	all, rebuild, err := a.reconcile(marks)
 	if err != nil {
 		return nil, err

@@ -37,6 +37,8 @@ func TestKillAndResume(t *testing.T) {
 			before := s.stored(t)
 			s.source.ResetRequests()
 			c := start(t, s.args()...)
+			// Counted from its first request: on a busy machine a start alone can take as long as that.
+			until(t, func() bool { return len(s.source.Requests()) > 0 }, "no request")
 			after := time.Duration(500+random.IntN(1500)) * time.Millisecond
 			timer := time.AfterFunc(after, func() { _ = c.Process.Kill() })
 			code, killed := c.wait(t), time.Now()
@@ -56,6 +58,7 @@ func TestKillAndResume(t *testing.T) {
 		if code := c.wait(t); code != 0 {
 			t.Fatalf("the last run: exit %d:\n%s", code, c.output())
 		}
+		resumed += strings.Count(c.output(), "⏩ resuming ")
 		harness.Compare(t, s.source, db, harness.AllFeeds())
 		if resumed == 0 {
 			t.Error("no run resumed a pass")

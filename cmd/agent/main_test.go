@@ -112,10 +112,16 @@ func (c *command) wait(tb testing.TB) int {
 // until waits for a text in the output.
 func (c *command) until(tb testing.TB, text string) {
 	tb.Helper()
+	until(tb, func() bool { return strings.Contains(c.output(), text) }, "no %q in the output", text)
+}
+
+// until polls a condition and gives up after 20 seconds, with what it waited for.
+func until(tb testing.TB, holds func() bool, format string, args ...any) {
+	tb.Helper()
 	deadline := time.Now().Add(20 * time.Second)
-	for !strings.Contains(c.output(), text) {
+	for !holds() {
 		if time.Now().After(deadline) {
-			tb.Fatalf("no %q in:\n%s", text, c.output())
+			tb.Fatalf(format, args...)
 		}
 		time.Sleep(10 * time.Millisecond) // a poll with a deadline
 	}

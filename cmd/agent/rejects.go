@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -43,29 +42,22 @@ func (c *rejectsCommand) registerStream(fs *flag.FlagSet) {
 }
 
 // streams are the streams that --stream names; none: all.
-func (c *rejectsCommand) streams() ([]string, error) {
-	switch {
-	case c.stream == "":
-		return nil, nil
-	case slices.Contains(agent.Streams(), c.stream):
-		return []string{c.stream}, nil
+func (c *rejectsCommand) streams() []string {
+	if c.stream == "" {
+		return nil
 	}
-	return nil, fmt.Errorf("%w: there is no stream %q; the streams are %s", errUsage, c.stream, strings.Join(agent.Streams(), ", "))
+	return []string{c.stream}
 }
 
 func (c *rejectsCommand) exec(ctx context.Context, args []string) error {
 	if err := noArguments(args); err != nil {
 		return err
 	}
-	streams, err := c.streams()
-	if err != nil {
-		return err
-	}
 	if err := c.complete(); err != nil {
 		return err
 	}
 	n := 0
-	err = agent.Rejects(ctx, c.config, streams, func(r record.Reject) error {
+	err := agent.Rejects(ctx, c.config, c.streams(), func(r record.Reject) error {
 		n++
 		if c.json {
 			return c.tellJSON(n, r)
@@ -129,10 +121,6 @@ func (c *rejectsCommand) retry(ctx context.Context, args []string) (err error) {
 	if err := noArguments(args); err != nil {
 		return err
 	}
-	streams, err := c.streams()
-	if err != nil {
-		return err
-	}
 	if err := c.complete(); err != nil {
 		return err
 	}
@@ -144,7 +132,7 @@ func (c *rejectsCommand) retry(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	done, err := a.RetryRejects(ctx, streams)
+	done, err := a.RetryRejects(ctx, c.streams())
 	left := int64(0)
 	for _, r := range done {
 		left += r.Left

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"slices"
 	"strings"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -126,7 +125,5 @@ func (c *repairCommand) tell(done agent.Repaired, err error) {
 		}
 		say("  %-14s %s", agent.Title(name), at)
 	}
-	if slices.Contains([]string{agent.StateDamaged, agent.StateForeign}, done.Found.State) {
-		say("Run 'agent sync' to go on; remove the old file when you do not need it.")
-	}
+	say("Run 'agent sync' to go on; remove the old file when you do not need it.")
 }
