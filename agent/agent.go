@@ -20,6 +20,7 @@ type Agent struct {
 	config  Config
 	source  Source
 	dest    Destination
+	owner   Ownership
 	tables  Tables
 	aside   Aside
 	log     Log
@@ -76,12 +77,12 @@ func (a *Agent) claim(ctx context.Context) (context.Context, []record.Mark, func
 		return nil, nil, nil, err
 	}
 	crashpoint.At(crashpoint.Migrated)
-	owner := record.Owner{
+	self := record.Owner{
 		StateID: a.file.StateID(), Host: a.config.Host, StateDir: a.config.StateDir, Lease: a.config.Lease,
 	}
 	var marks []record.Mark
 	err := newRetrier("destination", a.config.RetryFor, a.observe).do(ctx, func() (err error) {
-		marks, err = a.dest.Claim(ctx, owner, Streams())
+		marks, err = a.owner.Claim(ctx, self, Streams())
 		return err
 	})
 	if errors.Is(err, record.ErrOwned) {
@@ -99,7 +100,7 @@ func (a *Agent) claim(ctx context.Context) (context.Context, []record.Mark, func
 		// The signal that ends a run must not keep the lease from being given back.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseGrace)
 		defer cancel()
-		if err := a.dest.Release(ctx); err != nil {
+		if err := a.owner.Release(ctx); err != nil {
 			a.notice(true, "the lease on the destination was not given back: %v; it runs out in %s", err, a.config.Lease)
 		}
 	}, nil
@@ -109,7 +110,7 @@ func (a *Agent) claim(ctx context.Context) (context.Context, []record.Mark, func
 // whether somebody took over shows at the next renewal or commit that works.
 func (a *Agent) renew(ctx context.Context, lose context.CancelCauseFunc) {
 	for sleep(ctx, a.config.Lease/3) == nil {
-		if err := a.dest.Renew(ctx, a.config.Lease); errors.Is(err, record.ErrLost) {
+		if err := a.owner.Renew(ctx, a.config.Lease); errors.Is(err, record.ErrLost) {
 			lose(fmt.Errorf("%w: %w", ErrInUse, err))
 			return
 		}

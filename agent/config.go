@@ -29,6 +29,7 @@ type Config struct {
 
 	Property, Media, Rooms, OpenHouse Sizes
 
+	Parallel       int           // windows of a long pass that are read at a time
 	MediaFilter    string        // extra OData filter for media
 	TrustSyncLog   bool          // start at an old service's timestamps, minus 24 hours
 	RetryFor       time.Duration // how long source or destination may be away
@@ -55,6 +56,7 @@ func DefaultConfig() Config {
 		Media:        Sizes{Page: 2000, Batch: 100, Throttle: 750 * time.Millisecond},
 		Rooms:        Sizes{Page: 5000, Batch: 100, Throttle: 500 * time.Millisecond},
 		OpenHouse:    Sizes{Page: 5000, Batch: 100, Throttle: 500 * time.Millisecond},
+		Parallel:     2,
 		MediaFilter:  "ResourceName eq 'Property'",
 		RetryFor:     15 * time.Minute,
 		StallTimeout: time.Minute,
@@ -64,6 +66,10 @@ func DefaultConfig() Config {
 		Host:         "localhost",
 	}
 }
+
+// mostParallel is the most windows that are read at a time: each has a
+// connection to the source and one to the destination.
+const mostParallel = 16
 
 // Errors that a caller decides on.
 var (
@@ -112,6 +118,9 @@ func (c *Config) check() error {
 		if s.Throttle < 0 {
 			problems = append(problems, fmt.Sprintf("--%s-throttle is negative", name))
 		}
+	}
+	if c.Parallel < 1 || c.Parallel > mostParallel {
+		problems = append(problems, fmt.Sprintf("--parallel is %d, must be 1 to %d", c.Parallel, mostParallel))
 	}
 	if c.RetryFor < 0 || c.StallTimeout < 0 || c.Lookback < 0 {
 		problems = append(problems, "--retry-for, --stall-timeout and --lookback must not be negative")

@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"slices"
+
 	"resoagent/checkpoint"
 	"resoagent/internal/record"
 )
@@ -47,7 +49,13 @@ func samePlace(a, b *checkpoint.Stream) bool {
 	if (a.Position == nil) != (b.Position == nil) || (a.Pass == nil) != (b.Pass == nil) {
 		return false
 	}
-	return (a.Position == nil || *a.Position == *b.Position) && (a.Pass == nil || a.Pass.Cursor == b.Pass.Cursor)
+	return (a.Position == nil || *a.Position == *b.Position) && (a.Pass == nil || samePass(a.Pass, b.Pass))
+}
+
+func samePass(a, b *checkpoint.Pass) bool {
+	return a.Cursor == b.Cursor && slices.EqualFunc(a.Windows, b.Windows, func(x, y checkpoint.Window) bool {
+		return x.From == y.From && x.Before == y.Before && x.Cursor == y.Cursor && x.Done == y.Done
+	})
 }
 
 // ahead reports whether a position claims more than another.

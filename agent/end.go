@@ -38,10 +38,7 @@ func (f *fetcher) confirmEnd(ctx context.Context, placeless int) (done bool, err
 	if !f.full && placeless == 0 {
 		return true, nil
 	}
-	q := record.Query{
-		Shape: f.stream.shape, Feed: f.stream.feed, Filter: f.stream.filter, After: record.Cursor(f.cursor), Only: f.only,
-	}
-	n, ok, err := countWithRetry(ctx, f.source, q, f.retry)
+	n, ok, err := countWithRetry(ctx, f.source, f.query(), f.retry)
 	if err != nil {
 		return false, f.place(err)
 	}

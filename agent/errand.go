@@ -62,31 +62,20 @@ func (e *errands) ask(ctx context.Context, st *standing, only record.Only, arriv
 		}
 	}
 	retry := newRetrier("source, "+st.stream.name, a.config.RetryFor, a.observe)
-	start := *st
-	start.state.Pass = &checkpoint.Pass{Full: true} // an end that the count must confirm
-	f, w := a.fetcher(&start, retry), a.writer(st, e.runID)
-	f.only, f.observe = only, quiet
+	f := a.fetcher(st.stream, checkpoint.Place{}, retry)
+	f.full, f.only, f.observe = true, only, quiet // an end that the count must confirm
+	w := a.writer(a.ledger(st), e.runID)
 	w.errand, w.observe = true, quiet
 	if arrived {
 		w.arrived = only.Keys
 	}
 	err := a.walk(ctx, f, w)
-	st.state, st.expect, st.next = w.state, w.expect, w.next
 	e.done.Add(w.fetched)
 	e.unfit += w.unfit
 	if err != nil {
 		return fmt.Errorf("by %s: %w", only.Field, err)
 	}
 	return nil
-}
-
-// afterErrand is the stream's state once an errand's group is stored: what was
-// done goes straight to the run's account.
-func (w *writer) afterErrand(g *record.Group) checkpoint.Stream {
-	s := w.state
-	s.Sequence = w.next
-	s.Log(groupCounters(g))
-	return s
 }
 
 func groupCounters(g *record.Group) (n checkpoint.Counters) {
@@ -97,7 +86,6 @@ func groupCounters(g *record.Group) (n checkpoint.Counters) {
 }
 
 func (w *writer) reportErrand(g *record.Group) {
-	w.stored(w.state)
 	w.fetched.Add(groupCounters(g))
 	for i := range g.Batches {
 		w.reportRefused(&g.Batches[i])

@@ -45,6 +45,7 @@ type PassStarted struct {
 	Done    int64
 	Total   *int64 // nil: the source does not count
 	Keys    uint64 // parent keys loaded, for children
+	Windows int    // that are read side by side first; 0: none
 }
 
 // PageStarted: a page is asked for.
@@ -53,6 +54,7 @@ type PageStarted struct {
 	Page         int
 	From         string
 	Again        bool // the page before was empty, and is asked for once more
+	Window       int  // whose page it is, from 1; 0: that of no window
 }
 
 // PageFetched: a page has arrived; none of it, Records 0, at the end.
@@ -61,6 +63,7 @@ type PageFetched struct {
 	Page    int
 	Records int
 	Took    time.Duration
+	Window  int // as in PageStarted
 }
 
 // PageStored: all records of a page are stored.
@@ -75,6 +78,7 @@ type PageStored struct {
 	Total      *int64
 
 	SkippedInAll int64
+	Window       int // as in PageStarted
 }
 
 // Progress: a group has been stored.
@@ -177,30 +181,30 @@ func (e Notice) Attrs() []slog.Attr { return []slog.Attr{slog.String("text", e.T
 func (e LastSync) Attrs() []slog.Attr { return []slog.Attr{slog.Any("positions", e.Positions)} }
 
 func (e PassStarted) Attrs() []slog.Attr {
-	return append([]slog.Attr{
+	attrs := append([]slog.Attr{
 		slog.String("stream", e.Stream), slog.String("from", e.From), slog.Bool("full", e.Full),
 		slog.Bool("forced", e.Forced), slog.Bool("resumed", e.Resumed),
 		slog.Int("batch", e.Batch), slog.Int("batches", e.Batches), slog.Int64("done", e.Done),
 	}, total(e.Total)...)
+	if e.Windows > 0 {
+		attrs = append(attrs, slog.Int("windows", e.Windows))
+	}
+	return attrs
 }
 
 func (e PageStarted) Attrs() []slog.Attr {
-	return []slog.Attr{slog.String("stream", e.Stream), slog.Int("page", e.Page), slog.String("from", e.From)}
+	return append(page(e.Stream, e.Window, e.Page), slog.String("from", e.From))
 }
 
 func (e PageFetched) Attrs() []slog.Attr {
-	return []slog.Attr{
-		slog.String("stream", e.Stream), slog.Int("page", e.Page), slog.Int("records", e.Records),
-		slog.Float64("seconds", e.Took.Seconds()),
-	}
+	return append(page(e.Stream, e.Window, e.Page), slog.Int("records", e.Records), slog.Float64("seconds", e.Took.Seconds()))
 }
 
 func (e PageStored) Attrs() []slog.Attr {
-	return append([]slog.Attr{
-		slog.String("stream", e.Stream), slog.Int("page", e.Page), slog.Int64("processed", e.Processed),
+	attrs := append(page(e.Stream, e.Window, e.Page), slog.Int64("processed", e.Processed),
 		slog.Int64("successful", e.Successful), slog.Int64("failed", e.Failed), slog.Int64("skipped", e.Skipped),
-		slog.Int64("done", e.Done),
-	}, total(e.Total)...)
+		slog.Int64("done", e.Done))
+	return append(attrs, total(e.Total)...)
 }
 
 func (e Progress) Attrs() []slog.Attr {
@@ -258,6 +262,15 @@ func (e RunFinished) Attrs() []slog.Attr {
 		attrs = append(attrs, slog.String("error", e.Err.Error()))
 	}
 	return attrs
+}
+
+// page names a page; window only where there are windows.
+func page(stream string, window, number int) []slog.Attr {
+	attrs := []slog.Attr{slog.String("stream", stream)}
+	if window > 0 {
+		attrs = append(attrs, slog.Int("window", window))
+	}
+	return append(attrs, slog.Int("page", number))
 }
 
 func total(n *int64) []slog.Attr {

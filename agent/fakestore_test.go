@@ -120,9 +120,21 @@ func (s *fakeStore) Claim(_ context.Context, _ record.Owner, streams []string) (
 	return marks, err
 }
 
-func (s *fakeStore) Commit(_ context.Context, g *record.Group) error {
+func (s *fakeStore) Applied(_ context.Context, g *record.Group) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.dead != nil {
+		return false, errDead
+	}
+	return g.Applied(s.marks[g.Stream].Sequence, s.by[g.Stream], s.own)
+}
+
+func (s *fakeStore) Commit(ctx context.Context, g *record.Group) error {
+	if err := g.TakeTurn(ctx); err != nil {
+		return err
+	}
 	return s.call(func() error {
-		if done, err := g.Applied(s.marks[g.Stream].Sequence, s.by[g.Stream], s.own); done || err != nil {
+		if err := g.Follows(s.marks[g.Stream].Sequence, s.by[g.Stream], s.own); err != nil {
 			return err
 		}
 		for i := range g.Batches {

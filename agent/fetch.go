@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,16 +37,20 @@ type chunk struct {
 // asked to go on, and saved, which the writer stores. They differ only for
 // records from the future, which are stored but do not move the saved place.
 type fetcher struct {
-	source   Source
-	stream   *stream
-	full     bool        // believe the end only when the count of what remains agrees
-	only     record.Only // of an errand
-	out      chan<- chunk
-	throttle throttle
-	retry    *retrier
-	ending   *retrier // for an end that the source's count contradicts
-	observe  func(Event)
-	now      func() time.Time
+	source  Source
+	stream  *stream
+	full    bool        // believe the end only when the count of what remains agrees
+	only    record.Only // of an errand
+	out     chan<- chunk
+	pace    *throttle
+	retry   *retrier
+	ending  *retrier // for an end that the source's count contradicts
+	observe func(Event)
+	now     func() time.Time
+
+	start        checkpoint.Place // where the walk began
+	window       int              // for people; 0: not a window
+	from, before string           // bounds of a window; "" for none
 
 	againUntil    time.Time // up to here the last pass has read already; zero: nothing
 	cursor, saved checkpoint.Position
@@ -125,15 +130,14 @@ func (f *fetcher) fetchPage(ctx context.Context) (n int, err error) {
 	before := f.rows
 	begun := time.Now()
 	for {
-		if err := f.throttle.wait(ctx); err != nil {
+		asked, err := f.pace.enter(ctx)
+		if err != nil {
 			return 0, err
 		}
-		q := record.Query{
-			Shape: f.stream.shape, Feed: f.stream.feed, Filter: f.stream.filter, Second: f.second,
-			After: record.Cursor(f.cursor), Top: f.stream.sizes.Page - f.rows, Only: f.only,
-		}
-		err := f.source.Page(ctx, q, func(r record.Record) error { return f.take(ctx, r) })
-		f.throttle.done(err)
+		q := f.query()
+		q.Second, q.Top = f.second, f.stream.sizes.Page-f.rows
+		err = f.source.Page(ctx, q, func(r record.Record) error { return f.take(ctx, r) })
+		f.pace.leave(asked, err)
 		if err == nil {
 			break
 		}
@@ -145,11 +149,19 @@ func (f *fetcher) fetchPage(ctx context.Context) (n int, err error) {
 		}
 	}
 	f.retry.succeeded()
-	f.observe(PageFetched{Stream: f.stream.name, Page: f.page, Records: f.rows, Took: time.Since(begun)})
+	f.observe(PageFetched{Stream: f.stream.name, Page: f.page, Records: f.rows, Took: time.Since(begun), Window: f.window})
 	if f.rows == 0 {
 		f.page-- // an empty page is none
 	}
 	return f.rows - before, nil
+}
+
+// query asks for what lies before the fetcher.
+func (f *fetcher) query() record.Query {
+	return record.Query{
+		Shape: f.stream.shape, Feed: f.stream.feed, Filter: f.stream.filter, After: record.Cursor(f.cursor), Only: f.only,
+		From: f.from, Before: f.before,
+	}
 }
 
 func (f *fetcher) beginPage() {
@@ -167,7 +179,7 @@ func (f *fetcher) beginPage() {
 		f.last = t
 	}
 	f.observe(PageStarted{
-		Stream: f.stream.name, Feed: f.stream.feed, Page: f.page, From: f.cursor.Timestamp, Again: f.empty > 0,
+		Stream: f.stream.name, Feed: f.stream.feed, Page: f.page, From: cmp.Or(f.cursor.Timestamp, f.from), Again: f.empty > 0, Window: f.window,
 	})
 }
 
@@ -292,9 +304,17 @@ func (f *fetcher) place(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	where := "at the beginning"
-	if f.cursor.Timestamp != "" {
-		where = fmt.Sprintf("behind %s, key %q", f.cursor.Timestamp, f.cursor.Key)
+	where := fmt.Sprintf("page %d", f.page)
+	if f.window > 0 {
+		where = fmt.Sprintf("window %d, page %d", f.window, f.page)
 	}
-	return fmt.Errorf("%s, page %d, %s: %w", f.stream.name, f.page, where, err)
+	switch {
+	case f.cursor.Timestamp != "":
+		where += fmt.Sprintf(", behind %s, key %q", f.cursor.Timestamp, f.cursor.Key)
+	case f.from != "":
+		where += ", from " + f.from
+	default:
+		where += ", at the beginning"
+	}
+	return fmt.Errorf("%s, %s: %w", f.stream.name, where, err)
 }

@@ -54,6 +54,7 @@ func TestCountsTooHigh(t *testing.T) {
 func TestGzipBombStops(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
+	s.config.Parallel = 1 // one walk, and its pages by number
 	s.fault(simulator.Media, simulator.Strike{Fault: simulator.Fault{Kind: simulator.GzipBomb}, After: 2})
 	_, err := s.sync(t)
 	if err == nil || !strings.HasPrefix(err.Error(), "media, page ") {

@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"os"
 	"slices"
 	"sync"
@@ -28,7 +29,8 @@ func TestMain(m *testing.M) {
 type journal struct {
 	mu     sync.Mutex
 	events []agent.Event
-	on     func(agent.Event) // called with each event, if set
+	one    sync.Mutex
+	on     func(agent.Event) // called with each event, one at a time, if set
 }
 
 func (j *journal) observe(e agent.Event) {
@@ -37,6 +39,8 @@ func (j *journal) observe(e agent.Event) {
 	on := j.on
 	j.mu.Unlock()
 	if on != nil {
+		j.one.Lock()
+		defer j.one.Unlock()
 		on(e)
 	}
 }
@@ -61,6 +65,10 @@ type setup struct {
 	log    *journal
 }
 
+// parallel is how many windows the tests read at a time, but for those that look
+// at a single walk.
+var parallel = flag.Int("parallel-windows", agent.DefaultConfig().Parallel, "windows of a pass that are read at a time")
+
 // newSetup has small pages, so that every stream has several, no delays, and
 // little patience.
 func newSetup(tb testing.TB, source *harness.Source, db *harness.Database) *setup {
@@ -77,6 +85,7 @@ func newSetup(tb testing.TB, source *harness.Source, db *harness.Database) *setu
 		*sizes = agent.Sizes{Page: 50, Batch: 20}
 	}
 	c.RetryFor, c.StallTimeout = 10*time.Second, 5*time.Second
+	c.Parallel = *parallel
 	c.UserAgent, c.Host = "resoagent/test", "test-host"
 	c.Observe = func(e agent.Event) { s.log.observe(e) }
 	return s

@@ -20,6 +20,7 @@ import (
 // destination is what both kinds of destination offer.
 type destination interface {
 	Destination
+	Ownership
 	Tables
 	Aside
 	Log
@@ -53,7 +54,7 @@ func Open(ctx context.Context, config Config) (*Agent, error) {
 		return nil, errors.Join(err, a.Close())
 	}
 	a.closers = append(a.closers, dest.Close)
-	a.dest, a.tables, a.aside, a.log, a.migrate = dest, dest, dest, dest, dest.Migrate
+	a.dest, a.owner, a.tables, a.aside, a.log, a.migrate = dest, dest, dest, dest, dest, dest.Migrate
 	return a, nil
 }
 
@@ -95,7 +96,7 @@ func openDestination(ctx context.Context, c *Config) (destination, error) {
 	if isFile {
 		return sqlite.Open(ctx, path)
 	}
-	d, err := postgres.Open(postgres.Options{URL: c.DatabaseURL, Schema: c.Schema, Pooler: c.Pooler})
+	d, err := postgres.Open(postgres.Options{URL: c.DatabaseURL, Schema: c.Schema, Pooler: c.Pooler, Connections: c.Parallel + 2})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}

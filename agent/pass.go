@@ -1,9 +1,11 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"resoagent/checkpoint"
@@ -41,13 +43,34 @@ func (st *standing) begin(force bool, lookback time.Duration, now time.Time) (re
 	case s.Position == nil:
 		s.Pass = &checkpoint.Pass{Full: true}
 	default:
-		s.Pass = &checkpoint.Pass{Cursor: *s.Position}
+		s.Pass = &checkpoint.Pass{Place: checkpoint.Place{Cursor: *s.Position}}
 		if !s.LastFinishedAt.IsZero() {
 			lookBack(s.Pass, lookback)
 		}
 	}
 	s.Pass.StartedAt = now.UTC()
 	return false
+}
+
+// passWork is what the walks of one pass have in common, and what they add up.
+type passWork struct {
+	runID      string
+	pace       *throttle
+	againUntil time.Time // up to here the last pass has read already; zero: nothing
+	fresh      bool      // nothing of what comes should be there yet
+	forced     bool
+
+	mu    sync.Mutex
+	pages int
+	unfit int64
+}
+
+// add takes over what a walk has counted.
+func (p *passWork) add(f *fetcher, w *writer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pages += f.page - f.start.Page
+	p.unfit += w.unfit
 }
 
 // pass walks one stream from where it stands until the source has no more. With
@@ -58,14 +81,74 @@ func (a *Agent) pass(ctx context.Context, runID string, st *standing, force bool
 	p := st.state.Pass
 	first := p.Full && !p.Forced
 	retry := newRetrier("source, "+st.stream.name, a.config.RetryFor, a.observe)
+	work := &passWork{runID: runID, pace: newThrottle(st.stream.sizes.Throttle, a.config.Parallel), forced: p.Forced}
+	if t, err := record.ParseTimestamp(p.Again); err == nil {
+		work.againUntil = t
+	}
+	if err := a.survey(ctx, st, resumed, work, retry); err != nil {
+		return PassReport{}, err
+	}
+	a.live.set(st.stream.name, st.state)
+	next := p.Batch + 1
+	if p.PageDone {
+		next = 1
+	}
+	from := st.from().Timestamp
+	if len(p.Windows) > 0 && resumed {
+		from = cmp.Or(p.Windows[0].Cursor.Timestamp, p.Windows[0].From, from)
+	}
+	a.observe(PassStarted{
+		Stream: st.stream.name, Feed: st.stream.feed, From: from, Full: p.Full, Forced: p.Forced,
+		Resumed: resumed, Batch: next, Batches: st.stream.batches(), Done: st.state.Counters.Seen(),
+		Total: p.Total, Keys: a.keys.Stats().Keys, Windows: len(p.Windows),
+	})
+	err := a.walks(ctx, st, work, retry)
+	report := PassReport{
+		Stream: st.stream.name, Counters: st.state.Counters, Pages: work.pages, Unfit: work.unfit, Duration: time.Since(begun),
+	}
+	if err != nil {
+		return report, err
+	}
+	if first {
+		if report.Check, err = a.compare(ctx, st.stream, st.state.Counters, retry); err != nil {
+			return report, err
+		}
+	}
+	a.observe(PassFinished{report})
+	return report, nil
+}
+
+// survey finds out what a pass has before it: how much, in which windows, and
+// whether any of it can be there already.
+func (a *Agent) survey(ctx context.Context, st *standing, resumed bool, work *passWork, retry *retrier) error {
+	p := st.state.Pass
 	if !resumed {
+		if st.stream.child() {
+			err := newRetrier("destination, "+st.stream.name, a.config.RetryFor, a.observe).do(ctx, func() error {
+				some, err := a.tables.HasRows(ctx, st.stream.shape, st.stream.copyFeed)
+				work.fresh = !some
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		} else {
+			work.fresh = !p.Forced
+		}
+	}
+	if !resumed || (a.config.Parallel > 1 && p.Total != nil && len(p.Windows) == 0) {
 		q := record.Query{Shape: st.stream.shape, Feed: st.stream.feed, Filter: st.stream.filter, After: st.from()}
 		n, ok, err := countWithRetry(ctx, a.source, q, retry)
 		if err != nil {
-			return PassReport{}, fmt.Errorf("count %s: %w", st.stream.name, err)
+			return fmt.Errorf("count %s: %w", st.stream.name, err)
 		}
-		if ok {
+		if ok && !resumed {
 			p.Total = &n
+		}
+		if ok && len(p.Windows) == 0 {
+			if p.Windows, err = a.cut(ctx, st, n, work.pace, retry); err != nil {
+				return fmt.Errorf("cut %s into windows: %w", st.stream.name, err)
+			}
 		}
 		retry.succeeded()
 	}
@@ -74,35 +157,38 @@ func (a *Agent) pass(ctx context.Context, runID string, st *standing, force bool
 		// was a forced one.
 		s := st.state
 		s.Sequence = st.next - 1
-		if err := a.file.Update(func(tx *checkpoint.Tx) error { return tx.PutStream(st.stream.name, s) }); err != nil {
-			return PassReport{}, err
-		}
+		return a.file.Update(func(tx *checkpoint.Tx) error { return tx.PutStream(st.stream.name, s) })
 	}
-	a.live.set(st.stream.name, st.state)
-	next := p.Batch + 1
-	if p.PageDone {
-		next = 1
+	return nil
+}
+
+// walks walks the windows of a pass, if it has any, and then what lies behind
+// them.
+func (a *Agent) walks(ctx context.Context, st *standing, work *passWork, retry *retrier) error {
+	l := a.ledger(st)
+	if err := a.sideBySide(ctx, l, work); err != nil {
+		return err
 	}
-	a.observe(PassStarted{
-		Stream: st.stream.name, Feed: st.stream.feed, From: st.from().Timestamp, Full: p.Full, Forced: p.Forced,
-		Resumed: resumed, Batch: next, Batches: st.stream.batches(), Done: st.state.Counters.Seen(),
-		Total: p.Total, Keys: a.keys.Stats().Keys,
-	})
-	f, w := a.fetcher(st, retry), a.writer(st, runID)
+	p := st.state.Pass
+	f, w := a.fetcher(st.stream, p.Place, retry), a.writer(l, work.runID)
+	f.full, f.pace, f.againUntil = p.Full, work.pace, work.againUntil
+	w.fresh, w.forced = work.fresh, work.forced
+	w.place = func(s *checkpoint.Stream) *checkpoint.Place { return &s.Pass.Place }
+	w.end = func(s *checkpoint.Stream) error { return endPass(s, a.now()) }
 	err := a.walk(ctx, f, w)
-	report := PassReport{
-		Stream: st.stream.name, Counters: w.state.Counters, Pages: f.page, Unfit: w.unfit, Duration: time.Since(begun),
+	work.add(f, w)
+	return err
+}
+
+// endPass makes a pass one that has finished.
+func endPass(s *checkpoint.Stream, now time.Time) error {
+	if err := movePosition(s); err != nil {
+		return err
 	}
-	if err != nil {
-		return report, err
-	}
-	if first {
-		if report.Check, err = a.compare(ctx, st.stream, w.state.Counters, retry); err != nil {
-			return report, err
-		}
-	}
-	a.observe(PassFinished{report})
-	return report, nil
+	s.Pass = nil
+	s.LastFinishedAt = now.UTC()
+	s.Log(s.Counters)
+	return nil
 }
 
 // walk runs a fetcher and a writer side by side until the source has no more.
@@ -130,9 +216,9 @@ func (a *Agent) walk(ctx context.Context, f *fetcher, w *writer) error {
 	}
 	fetchErr := <-fetched
 	if err == nil {
-		// Everything has arrived: the last group, and the end of the pass if the
+		// Everything has arrived: the last group, and the end of the walk if the
 		// fetcher has come to it, are one commit.
-		err = w.flush(writeCtx, fetchErr == nil)
+		err = w.finish(writeCtx, fetchErr == nil)
 	}
 	if err == nil {
 		err = fetchErr
@@ -143,30 +229,25 @@ func (a *Agent) walk(ctx context.Context, f *fetcher, w *writer) error {
 	return err
 }
 
-func (a *Agent) writer(st *standing, runID string) *writer {
+func (a *Agent) writer(l *ledger, runID string) *writer {
 	return &writer{
-		dest: a.dest, file: a.file, keys: a.keys, stream: st.stream, runID: runID, observe: a.observe, now: a.now,
-		retry:  newRetrier("destination, "+st.stream.name, a.config.RetryFor, a.observe),
-		stored: func(s checkpoint.Stream) { a.live.set(st.stream.name, s) },
-		state:  st.state, expect: st.expect, next: st.next,
+		ledger: l, file: a.file, keys: a.keys, stream: l.stream, runID: runID, observe: a.observe, limit: maxGroupBytes,
+		retry: newRetrier("destination, "+l.stream.name, a.config.RetryFor, a.observe),
 	}
 }
 
-func (a *Agent) fetcher(st *standing, retry *retrier) *fetcher {
-	p := st.state.Pass
+// fetcher walks on from a place, by itself.
+func (a *Agent) fetcher(s *stream, from checkpoint.Place, retry *retrier) *fetcher {
 	f := &fetcher{
-		source: a.source, stream: st.stream, full: p.Full, retry: retry, observe: a.observe, now: a.now,
-		ending:   newRetrier("source, end of "+st.stream.name, a.config.RetryFor, a.observe),
-		throttle: throttle{base: st.stream.sizes.Throttle},
-		cursor:   p.Cursor, saved: p.Cursor, second: p.Second, savedSecond: p.Second, page: p.Page,
-		secondFound: p.Second && p.Cursor.Key != "", placeless: make(map[string]bool),
+		source: a.source, stream: s, retry: retry, observe: a.observe, now: a.now, start: from,
+		ending: newRetrier("source, end of "+s.name, a.config.RetryFor, a.observe),
+		pace:   newThrottle(s.sizes.Throttle, 1),
+		cursor: from.Cursor, saved: from.Cursor, second: from.Second, savedSecond: from.Second, page: from.Page,
+		secondFound: from.Second && from.Cursor.Key != "", placeless: make(map[string]bool),
 	}
-	if t, err := record.ParseTimestamp(p.Again); err == nil {
-		f.againUntil = t
-	}
-	if p.Page > 0 && !p.PageDone && p.PageRows < st.stream.sizes.Page {
+	if from.Page > 0 && !from.PageDone && from.PageRows < s.sizes.Page {
 		// Go on in the middle of the page: ask for as many as it still has.
-		f.pageResumed, f.rows, f.batches = true, p.PageRows, p.Batch
+		f.pageResumed, f.rows, f.batches = true, from.PageRows, from.Batch
 	}
 	return f
 }

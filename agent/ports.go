@@ -22,14 +22,21 @@ type Source interface {
 
 // Destination is where records go. Everything that returns nil is durable.
 type Destination interface {
+	// Commit stores a group and its mark in one transaction, all or nothing, and
+	// makes one attempt. Groups of one stream may be committed at the same time:
+	// each waits for its turn before it moves the mark. After a Temporary error the
+	// group may be there all the same, if it had its turn. record.ErrLost: the claim is gone.
+	Commit(ctx context.Context, g *record.Group) error
+	// Applied reports whether a group whose commit gave an error is there. It is
+	// called by whoever has the turn.
+	Applied(ctx context.Context, g *record.Group) (bool, error)
+}
+
+// Ownership is who may write to a destination.
+type Ownership interface {
 	// Claim makes the caller the only writer and reads the marks of the
 	// streams. record.ErrOwned: another agent's lease still runs.
 	Claim(ctx context.Context, o record.Owner, streams []string) ([]record.Mark, error)
-	// Commit stores a group and its mark in one transaction, all or nothing.
-	// After a Temporary error the same group is committed again; one whose
-	// acknowledgement was lost is recognised and not applied twice.
-	// record.ErrLost: the claim is gone.
-	Commit(ctx context.Context, g *record.Group) error
 	// Renew prolongs the claim's lease.
 	Renew(ctx context.Context, lease time.Duration) error
 	// Release gives the lease back.

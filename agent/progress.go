@@ -5,13 +5,11 @@ import (
 	"resoagent/internal/record"
 )
 
-// report tells of what has just been committed. before is what was done before
-// it.
-func (w *writer) report(g *record.Group, before checkpoint.Counters) {
-	w.stored(w.state)
-	done := before.Seen()
-	skipped := before.Skipped
-	for i, c := range w.chunks {
+// report tells of what has just been committed.
+func (w *writer) report(chunks []chunk, g *record.Group, e entered) {
+	done, skipped := e.before.Counters.Seen(), e.before.Counters.Skipped
+	total := e.before.Pass.Total
+	for i, c := range chunks {
 		b := &g.Batches[i]
 		w.page.Add(counters(b))
 		done += counters(b).Seen()
@@ -26,18 +24,11 @@ func (w *writer) report(g *record.Group, before checkpoint.Counters) {
 		}
 		w.observe(PageStored{
 			Stream: w.stream.name, Page: b.Page, Processed: n.Processed(), Successful: n.Successful(),
-			Failed: n.Failed, Skipped: n.Skipped, Done: done, Total: w.total(), SkippedInAll: skipped,
+			Failed: n.Failed, Skipped: n.Skipped, Done: done, Total: total, SkippedInAll: skipped, Window: w.window,
 		})
 		w.page = checkpoint.Counters{}
 	}
-	w.observe(Progress{Stream: w.stream.name, Done: done, Total: w.total()})
-}
-
-func (w *writer) total() *int64 {
-	if w.state.Pass == nil {
-		return nil
-	}
-	return w.state.Pass.Total
+	w.observe(Progress{Stream: w.stream.name, Done: done, Total: total})
 }
 
 func (w *writer) reportRefused(b *record.Batch) {

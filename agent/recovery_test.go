@@ -351,8 +351,17 @@ func TestStatusDuringARun(t *testing.T) {
 	if !during.Running || during.Run == nil || during.Run.ID != report.ID || len(during.Run.Streams) != 5 {
 		t.Errorf("during the run: %+v", during)
 	}
-	if media.Pass == nil || media.Pass.Total == nil || media.Processed == 0 || media.Position == nil || media.Position.Sequence == 0 {
-		t.Errorf("media during its pass: %+v", media)
+	if media.Pass == nil || media.Pass.Total == nil || media.Processed == 0 {
+		t.Fatalf("media during its pass: %+v", media)
+	}
+	position := media.Position
+	for _, w := range media.Pass.Windows {
+		if position == nil {
+			position = w.Position
+		}
+	}
+	if position == nil || position.Sequence == 0 || (*parallel > 1) != (len(media.Pass.Windows) > 1) {
+		t.Errorf("media during its pass stands at %+v, with the windows %+v", position, media.Pass.Windows)
 	}
 	after, err := agent.ReadStatus(t.Context(), s.config.StateDir)
 	if err != nil || after.Running || after.Run != nil || after.Streams[2].Pass != nil || after.Streams[2].LastFinishedAt == nil {

@@ -45,31 +45,23 @@ func (a *Agent) Reset(ctx context.Context, streams []string) error {
 // was.
 func (a *Agent) reset(ctx context.Context, name string, sequence uint64) error {
 	var old checkpoint.Stream
-	err := a.file.View(func(tx *checkpoint.Tx) (err error) {
-		old, _, err = tx.Stream(name)
-		return err
-	})
-	if err != nil {
-		return err
-	}
 	s := a.config.stream(name)
-	// What was done and is in no run record yet stays on the account.
-	fresh := checkpoint.Stream{Sequence: max(sequence, old.Sequence) + 1, Unlogged: old.Unlogged}
-	g := &record.Group{
-		Stream: name, Shape: s.shape, Feed: s.copyFeed, Expect: sequence, Sequence: fresh.Sequence,
-		Mark: func(*record.Group) (record.Mark, error) { return mark(name, fresh) },
-	}
-	err = newRetrier("destination, "+name, a.config.RetryFor, a.observe).do(ctx, func() error { return a.dest.Commit(ctx, g) })
+	err := a.file.Update(func(tx *checkpoint.Tx) (err error) {
+		if old, _, err = tx.Stream(name); err != nil || s.child() {
+			return err
+		}
+		// The keys may be those of another destination.
+		return tx.PutNote(noteKeys, false)
+	})
 	if err != nil {
 		return err
 	}
-	return a.file.Update(func(tx *checkpoint.Tx) error {
-		if !s.child() {
-			// The keys may be those of another destination.
-			if err := tx.PutNote(noteKeys, false); err != nil {
-				return err
-			}
-		}
-		return tx.PutStream(name, fresh)
-	})
+	l := a.ledger(&standing{stream: s, state: old, expect: sequence, next: max(sequence, old.Sequence) + 1})
+	g := &record.Group{Stream: name, Shape: s.shape, Feed: s.copyFeed}
+	_, err = l.commit(ctx, g, newRetrier("destination, "+name, a.config.RetryFor, a.observe),
+		func(s checkpoint.Stream) (checkpoint.Stream, error) {
+			// What was done and is in no run record yet stays on the account.
+			return checkpoint.Stream{Unlogged: s.Unlogged}, nil
+		})
+	return err
 }

@@ -54,12 +54,24 @@ type PositionStatus struct {
 	Sequence  uint64 `json:"sequence"`
 }
 
+// WindowStatus is one of the windows that are read side by side.
+type WindowStatus struct {
+	From     string          `json:"from"`   // "": where the pass begins
+	Before   string          `json:"before"` // not included
+	Position *PositionStatus `json:"position"`
+	Page     int             `json:"page"`
+	Done     bool            `json:"done"` // and waits for those before it
+}
+
 // PassStatus is a pass under way, or one that was interrupted.
 type PassStatus struct {
 	StartedAt time.Time `json:"started_at"`
 	Page      int       `json:"page"`
 	Batch     int       `json:"batch"` // batches stored of this page
 	Total     *int64    `json:"total"` // null: the source does not count
+	// Windows are those that are not part of the position yet; [] where the pass
+	// is one walk.
+	Windows []WindowStatus `json:"windows"`
 }
 
 // KeySetStatus is the set of parent keys.
@@ -166,7 +178,15 @@ func streamStatus(name string, s checkpoint.Stream) StreamStatus {
 		out.Position = &PositionStatus{Timestamp: s.Position.Timestamp, Key: s.Position.Key, Sequence: s.Sequence}
 	}
 	if p := s.Pass; p != nil {
-		out.Pass = &PassStatus{StartedAt: p.StartedAt, Page: p.Page, Batch: p.Batch, Total: p.Total}
+		out.Pass = &PassStatus{StartedAt: p.StartedAt, Page: p.Page, Batch: p.Batch, Total: p.Total, Windows: []WindowStatus{}}
+		for _, w := range p.Windows {
+			status := WindowStatus{From: w.From, Before: w.Before, Page: w.Page, Done: w.Done}
+			if w.Page > 0 && w.Cursor.Timestamp != "" {
+				status.Position = &PositionStatus{Timestamp: w.Cursor.Timestamp, Key: w.Cursor.Key, Sequence: s.Sequence}
+			}
+			out.Pass.Page += w.Page
+			out.Pass.Windows = append(out.Pass.Windows, status)
+		}
 	}
 	if !s.LastFinishedAt.IsZero() {
 		at := s.LastFinishedAt

@@ -355,6 +355,7 @@ func TestHiddenMicrosecondsWalkTheSecondByKey(t *testing.T) {
 func TestQueries(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
+	s.config.Parallel = 1 // one walk, and its pages by number
 	s.config.MediaFilter = "ResourceName eq 'Property' or ResourceName eq 'Office'"
 	s.mustSync(t)
 	first := make(map[string]simulator.Request)

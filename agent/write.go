@@ -2,49 +2,43 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
+	"errors"
 	"slices"
 	"time"
 
 	"resoagent/checkpoint"
-	"resoagent/internal/crashpoint"
 	"resoagent/internal/record"
 	"resoagent/keyset"
 )
 
 const (
 	// A group is committed when it is this old or this large: a crash costs at
-	// most the work of that second, and memory stays small.
+	// most the work of that second, and memory stays small. The size is that of
+	// the groups of all walks of a pass together.
 	maxGroupAge   = time.Second
 	maxGroupBytes = 4 << 20
-	// maxRejectsInRow stops a run: an outage must not turn into rejects.
-	maxRejectsInRow = 1000
 )
 
-// writer takes chunks, leaves out children without a parent, and commits groups
-// to the destination and then to the state file.
+// writer takes the chunks of one walk, leaves out children without a parent, and
+// has the rest committed in groups. While one group is on its way the next one
+// is gathered.
 type writer struct {
-	dest    Destination
+	ledger  *ledger
 	file    *checkpoint.File
 	keys    *keyset.Set
 	stream  *stream
 	runID   string
 	retry   *retrier
 	observe func(Event)
-	stored  func(checkpoint.Stream) // told of each state that both stores have
-	now     func() time.Time
+	window  int                                        // for people; 0: not a window
+	place   func(*checkpoint.Stream) *checkpoint.Place // which of the account's places is this walk's
+	end     func(*checkpoint.Stream) error             // what the walk's end does to the account
+	limit   int                                        // bytes of a group
+	fresh   bool                                       // nothing of what comes should be there yet
+	forced  bool                                       // rows that look newer are overwritten too
 
-	state  checkpoint.Stream // as last committed to both
-	expect uint64            // the destination's sequence; differs from state's after a divergence
-	next   uint64            // the next sequence, above both
-
-	chunks  []chunk
-	bytes   int
-	since   time.Time // when the group began
-	orphans map[string]struct{}
-	unfit   int64
-	inRow   int // rejects in a row, over the groups
+	group *gathered
+	unfit int64
 
 	errand  bool                // not a pass: position and pass stay where they are
 	arrived []string            // parents whose children are all stored when the errand is done
@@ -53,74 +47,150 @@ type writer struct {
 	page checkpoint.Counters // of the page under way, over the groups it is spread over
 }
 
-// run commits groups until the fetcher closes the channel; what is left then is
-// for a last flush. ctx bounds the commits; the fetcher has a context of its own.
+// gathered is a group in the making.
+type gathered struct {
+	chunks  []chunk
+	bytes   int
+	since   time.Time
+	orphans map[string]struct{}
+	fresh   bool
+}
+
+func (g *gathered) empty() bool { return len(g.chunks) == 0 }
+
+// run has groups committed until the fetcher closes the channel; what is left
+// then is for finish. ctx bounds the commits; the fetcher has a context of its own.
 func (w *writer) run(ctx context.Context, in <-chan chunk) error {
+	w.begin()
+	groups, failed := make(chan *gathered), make(chan error, 1)
+	go func() {
+		for g := range groups {
+			if err := w.flush(ctx, g, false); err != nil {
+				failed <- err
+				return
+			}
+		}
+		failed <- nil
+	}()
+	err := w.gather(in, groups, failed)
+	if err == nil {
+		close(groups)
+		err = <-failed
+	}
+	return err
+}
+
+// gather fills groups and hands them over as they get old or large enough.
+func (w *writer) gather(in <-chan chunk, groups chan<- *gathered, failed <-chan error) error {
 	var due <-chan time.Time
+	ripe := false
 	for {
+		from, to := in, groups
+		if w.group.bytes >= w.limit {
+			from = nil // no more before this one is on its way
+		}
+		if !ripe && w.group.bytes < w.limit {
+			to = nil
+		}
 		select {
-		case c, open := <-in:
+		case c, open := <-from:
 			if !open {
 				return nil
 			}
-			if err := w.add(c); err != nil {
-				return err
-			}
-			if due == nil {
+			if w.group.empty() {
 				due = time.After(maxGroupAge)
 			}
-			if w.bytes < maxGroupBytes && time.Since(w.since) < maxGroupAge {
-				continue
+			if err := w.add(c); err != nil {
+				return w.stop(groups, failed, err)
 			}
 		case <-due:
-		}
-		due = nil
-		if err := w.flush(ctx, false); err != nil {
+			due, ripe = nil, true
+		case to <- w.group:
+			due, ripe = nil, false
+			w.begin()
+		case err := <-failed:
 			return err
 		}
 	}
+}
+
+// stop ends the committing before an error is given back, so that nothing is
+// written behind the caller's back.
+func (w *writer) stop(groups chan<- *gathered, failed <-chan error, err error) error {
+	close(groups)
+	return errors.Join(err, <-failed)
+}
+
+func (w *writer) begin() { w.group = &gathered{since: time.Now(), fresh: w.fresh} }
+
+// finish commits what is left, and with it the end of the walk if it has come to it.
+func (w *writer) finish(ctx context.Context, done bool) error {
+	if w.group.empty() && !done {
+		return nil
+	}
+	g := w.group
+	w.begin()
+	return w.flush(ctx, g, done)
 }
 
 // add filters a chunk and puts it into the group.
 func (w *writer) add(c chunk) error {
-	if len(w.chunks) == 0 {
-		w.since = time.Now()
-		w.orphans = make(map[string]struct{})
+	if w.group.empty() {
+		w.group.since = time.Now()
 	}
-	if w.stream.child() {
-		if err := w.filter(&c.batch); err != nil {
-			return err
-		}
+	if err := w.filter(&c.batch); err != nil {
+		return err
 	}
 	for i := range c.batch.Records {
-		w.bytes += c.batch.Records[i].Size()
+		w.group.bytes += c.batch.Records[i].Size()
 	}
 	w.unfit += c.unfit
-	w.chunks = append(w.chunks, c)
+	w.group.chunks = append(w.group.chunks, c)
 	return nil
 }
 
-// filter leaves out children whose parent is not in the exact index. Soft
-// deletes pass: their row must go whether or not the parent is there.
+// filter compares a batch with the exact index of parent keys. Children whose
+// parent is not in it are left out; soft deletes pass, because their row must go
+// whether or not the parent is there. Listings of which one is in it are not
+// fresh: the other feed has brought it.
 func (w *writer) filter(b *record.Batch) error {
-	parents := make([]string, 0, len(b.Records))
+	child := w.stream.child()
+	if !child && !w.group.fresh {
+		return nil
+	}
+	keys := make([]string, 0, len(b.Records))
 	for i := range b.Records {
-		if r := &b.Records[i]; r.Reason == "" && !r.Deleted {
-			parents = append(parents, r.Parent)
+		switch r := &b.Records[i]; {
+		case r.Reason != "" || r.Deleted:
+		case child:
+			keys = append(keys, r.Parent)
+		default:
+			keys = append(keys, r.Key)
 		}
 	}
 	var missing map[string]struct{}
 	err := w.file.View(func(tx *checkpoint.Tx) (err error) {
-		missing, err = w.keys.Missing(tx.Bolt(), parents)
+		missing, err = w.keys.Missing(tx.Bolt(), keys)
 		return err
 	})
-	if err != nil || len(missing) == 0 {
+	if err != nil {
 		return err
+	}
+	if !child {
+		slices.Sort(keys)
+		w.group.fresh = len(missing) == len(slices.Compact(keys))
+		return nil
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	if w.group.orphans == nil {
+		w.group.orphans = make(map[string]struct{})
 	}
 	kept := b.Records[:0]
 	for _, r := range b.Records {
 		if _, orphan := missing[r.Parent]; orphan && r.Reason == "" && !r.Deleted {
-			w.orphans[r.Parent] = struct{}{}
+			w.group.orphans[r.Parent] = struct{}{}
 			b.Skipped++
 			continue
 		}
@@ -131,71 +201,34 @@ func (w *writer) filter(b *record.Batch) error {
 	return nil
 }
 
-// flush commits the group, first to the destination and then to the state file;
-// finish also ends the pass.
-func (w *writer) flush(ctx context.Context, finish bool) error {
-	if len(w.chunks) == 0 && !finish {
-		return nil
-	}
-	var pending checkpoint.Stream
-	var inRow int
-	g := w.group(finish)
-	g.Mark = func(g *record.Group) (m record.Mark, err error) {
-		if inRow, err = w.rejectsInRow(g); err != nil {
-			return record.Mark{}, err
-		}
-		if pending, err = w.after(g, finish); err != nil {
-			return record.Mark{}, err
-		}
-		return mark(w.stream.name, pending)
-	}
-	crashpoint.At(crashpoint.BeforeCommit)
-	// 1. The destination. After a crash behind this line the rows are there and
-	// the state file is one behind: the group is fetched again and found unchanged.
-	if err := w.retry.do(ctx, func() error { return w.dest.Commit(ctx, g) }); err != nil {
-		return err
-	}
-	crashpoint.At(crashpoint.AfterCommit)
-	// 2. The state file. pending is what the attempt that went through has
-	// stored, also if its acknowledgement was lost.
-	err := w.file.Update(func(tx *checkpoint.Tx) error {
-		if !w.stream.child() {
-			if err := w.keys.Add(tx.Bolt(), parentKeys(g)); err != nil {
-				return err
-			}
-			crashpoint.At(crashpoint.KeysGrown)
-		}
-		err := tx.PutStream(w.stream.name, pending)
-		crashpoint.At(crashpoint.StateOpen)
-		return err
+// flush commits a group; done also ends the walk.
+func (w *writer) flush(ctx context.Context, gathered *gathered, done bool) error {
+	g := w.toGroup(gathered, done)
+	entered, err := w.ledger.commit(ctx, g, w.retry, func(s checkpoint.Stream) (checkpoint.Stream, error) {
+		return w.after(s, gathered.chunks, g, done)
 	})
 	if err != nil {
-		return fmt.Errorf("%s: %w", w.stream.name, err)
+		return err
 	}
-	crashpoint.At(crashpoint.AfterState)
-	before := w.state.Counters
-	w.state, w.expect, w.next, w.inRow = pending, pending.Sequence, pending.Sequence+1, inRow
 	if w.errand {
 		w.reportErrand(g)
 	} else {
-		w.report(g, before)
+		w.report(gathered.chunks, g, entered)
 	}
-	w.chunks, w.bytes, w.orphans = nil, 0, nil
 	return nil
 }
 
-func (w *writer) group(finish bool) *record.Group {
+func (w *writer) toGroup(gathered *gathered, done bool) *record.Group {
 	g := &record.Group{
-		Stream: w.stream.name, Shape: w.stream.shape, Feed: w.stream.copyFeed, RunID: w.runID,
-		Forced: !w.errand && w.state.Pass != nil && w.state.Pass.Forced, Expect: w.expect, Sequence: w.next,
+		Stream: w.stream.name, Shape: w.stream.shape, Feed: w.stream.copyFeed, RunID: w.runID, Forced: w.forced, Fresh: gathered.fresh,
 	}
-	if finish {
+	if done {
 		g.Arrived = w.arrived
 	}
-	for _, c := range w.chunks {
+	for _, c := range gathered.chunks {
 		g.Batches = append(g.Batches, c.batch)
 	}
-	for p := range w.orphans {
+	for p := range gathered.orphans {
 		g.Orphans = append(g.Orphans, p)
 	}
 	slices.Sort(g.Orphans)
@@ -203,29 +236,25 @@ func (w *writer) group(finish bool) *record.Group {
 }
 
 // after is the stream's state once the group is stored.
-func (w *writer) after(g *record.Group, finish bool) (checkpoint.Stream, error) {
-	s := w.state
+func (w *writer) after(s checkpoint.Stream, chunks []chunk, g *record.Group, done bool) (checkpoint.Stream, error) {
 	if w.errand {
-		return w.afterErrand(g), nil
+		s.Log(groupCounters(g))
+		return s, nil
 	}
 	pass := *s.Pass
+	pass.Windows = slices.Clone(pass.Windows)
 	s.Pass = &pass
-	s.Sequence = w.next
-	for i, c := range w.chunks {
+	place := w.place(&s)
+	for i, c := range chunks {
 		b := &g.Batches[i]
 		s.Counters.Add(counters(b))
-		pass.Cursor, pass.Second = c.cursor, c.second
-		pass.Page, pass.Batch, pass.PageRows, pass.PageDone = b.Page, b.Number, c.rows, c.pageEnd
+		place.Cursor, place.Second = c.cursor, c.second
+		place.Page, place.Batch, place.PageRows, place.PageDone = b.Page, b.Number, c.rows, c.pageEnd
 	}
-	if err := movePosition(&s); err != nil {
-		return s, err
+	if done {
+		return s, w.end(&s)
 	}
-	if finish {
-		s.Pass = nil
-		s.LastFinishedAt = w.now().UTC()
-		s.Log(s.Counters)
-	}
-	return s, nil
+	return s, movePosition(&s)
 }
 
 // movePosition lets the stream's position follow the pass's cursor, but never
@@ -254,39 +283,6 @@ func movePosition(s *checkpoint.Stream) error {
 	return nil
 }
 
-// mark is a state in the destination's form.
-func mark(stream string, s checkpoint.Stream) (record.Mark, error) {
-	state, err := json.Marshal(s)
-	if err != nil {
-		return record.Mark{}, fmt.Errorf("encode state: %w", err)
-	}
-	m := record.Mark{Stream: stream, Sequence: s.Sequence, Fingerprint: s.Fingerprint, State: state}
-	if s.Position != nil {
-		m.Position = record.Cursor(*s.Position)
-	}
-	return m, nil
-}
-
-// rejectsInRow counts rejects in the order of the source, across groups.
-func (w *writer) rejectsInRow(g *record.Group) (int, error) {
-	n := w.inRow
-	for i := range g.Batches {
-		for j := range g.Batches[i].Records {
-			r := &g.Batches[i].Records[j]
-			reason, bad := r.Bad()
-			if !bad {
-				n = 0
-				continue
-			}
-			if n++; n > maxRejectsInRow {
-				return n, fmt.Errorf("%s, page %d, key %q: %w (more than %d; the last: %s)",
-					w.stream.name, g.Batches[i].Page, r.Key, ErrRejects, maxRejectsInRow, reason)
-			}
-		}
-	}
-	return n, nil
-}
-
 func counters(b *record.Batch) checkpoint.Counters {
 	o := b.Outcome
 	if b.Again {
@@ -296,17 +292,4 @@ func counters(b *record.Batch) checkpoint.Counters {
 	return checkpoint.Counters{
 		Written: o.Written, Unchanged: o.Unchanged, Deleted: o.Deleted, Failed: o.Failed, Skipped: int64(b.Skipped),
 	}
-}
-
-func parentKeys(g *record.Group) []string {
-	var keys []string
-	for i := range g.Batches {
-		for j := range g.Batches[i].Records {
-			r := &g.Batches[i].Records[j]
-			if _, bad := r.Bad(); !bad {
-				keys = append(keys, r.Key)
-			}
-		}
-	}
-	return keys
 }

@@ -23,8 +23,8 @@ func sample() Stream {
 	return Stream{
 		Sequence: 7, Fingerprint: "abc", Position: &Position{Timestamp: "2024-03-01T10:00:00Z", Key: "k'1"},
 		Pass: &Pass{
-			StartedAt: now(), Full: true, Cursor: Position{Timestamp: "2024-03-01T10:00:00Z", Key: "k'1"},
-			Page: 3, Batch: 6, PageRows: 600, Total: &total,
+			StartedAt: now(), Full: true, Total: &total,
+			Place: Place{Cursor: Position{Timestamp: "2024-03-01T10:00:00Z", Key: "k'1"}, Page: 3, Batch: 6, PageRows: 600},
 		},
 		Counters: Counters{Written: 31000, Unchanged: 200, Deleted: 50, Failed: 3, Skipped: 147}, LastFinishedAt: now(),
 	}
@@ -48,6 +48,30 @@ func fill(tb testing.TB, f *File) {
 	})
 	if err != nil {
 		tb.Fatal(err)
+	}
+}
+
+// The windows of a pass, each with its place, come back as they were.
+func TestWindows(t *testing.T) {
+	t.Parallel()
+	f := open0(t, t.TempDir())
+	s := sample()
+	s.Pass.Windows = []Window{
+		{Before: "2024-04-01T00:00:00Z", Place: s.Pass.Place, Done: true},
+		{From: "2024-04-01T00:00:00Z", Before: "2024-05-01T00:00:00Z", Place: Place{Second: true, Page: 2, PageDone: true}},
+	}
+	if err := f.Update(func(tx *Tx) error { return tx.PutStream("media", s) }); err != nil {
+		t.Fatal(err)
+	}
+	err := f.View(func(tx *Tx) error {
+		got, _, err := tx.Stream("media")
+		if diff := cmp.Diff(s, got); diff != "" {
+			t.Errorf("stream (-want +got):\n%s", diff)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

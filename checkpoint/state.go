@@ -65,18 +65,34 @@ type Pass struct {
 	StartedAt time.Time `json:"started_at"`
 	Full      bool      `json:"full"`   // from the beginning: ends only when nothing is left by count
 	Forced    bool      `json:"forced"` // rewrites what differs, also if it looks newer
-	Cursor    Position  `json:"cursor"` // where the pass stands; empty: at the beginning
+	Place               // where the pass stands; with Windows, where those begin
 	// Again is the timestamp up to which the pass reads a second time what the
 	// one before it has read (--lookback); "" for none.
 	Again string `json:"again,omitempty"`
+	Total *int64 `json:"total,omitempty"` // by the source's count at the start; nil: it gave none
+	// Windows are read side by side before the pass goes on behind them, in the
+	// order of time. Those at the front that are done are taken off.
+	Windows []Window `json:"windows,omitempty"`
+}
+
+// Place is how far a walk has come.
+type Place struct {
+	Cursor Position `json:"cursor"` // empty: at the beginning
 	// Second: the one second at Cursor.Timestamp is being walked by key alone.
 	Second bool `json:"second,omitempty"`
 
-	Page     int    `json:"page"`      // pages begun, from 1
-	Batch    int    `json:"batch"`     // batches done in this page
-	PageRows int    `json:"page_rows"` // records done in this page
-	PageDone bool   `json:"page_done,omitempty"`
-	Total    *int64 `json:"total,omitempty"` // by the source's count at the start; nil: it gave none
+	Page     int  `json:"page"`      // pages begun, from 1
+	Batch    int  `json:"batch"`     // batches done in this page
+	PageRows int  `json:"page_rows"` // records done in this page
+	PageDone bool `json:"page_done,omitempty"`
+}
+
+// Window is a closed span of a pass.
+type Window struct {
+	From   string `json:"from"`   // a timestamp, included; "" for wherever the pass begins
+	Before string `json:"before"` // a timestamp, not included
+	Place
+	Done bool `json:"done,omitempty"`
 }
 
 // Run is a finished run in the journal.

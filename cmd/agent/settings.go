@@ -43,9 +43,10 @@ func (s *settings) register(fs *flag.FlagSet, env environment) {
 		sizes *agent.Sizes
 	}{{"property", &c.Property}, {"media", &c.Media}, {"rooms", &c.Rooms}, {"openhouse", &c.OpenHouse}} {
 		fs.IntVar(&x.sizes.Page, x.name+"-batch-size", x.sizes.Page, "`n` records are asked for in one request")
-		fs.IntVar(&x.sizes.Batch, x.name+"-db-batch-size", x.sizes.Batch, "`n` records are written in one statement")
+		fs.IntVar(&x.sizes.Batch, x.name+"-db-batch-size", x.sizes.Batch, "`n` records are one batch: a checkpoint inside a page")
 		fs.DurationVar(&x.sizes.Throttle, x.name+"-throttle", x.sizes.Throttle, "delay between two requests")
 	}
+	fs.IntVar(&c.Parallel, "parallel", c.Parallel, "`n` windows of a long pass are read at a time")
 	fs.StringVar(&c.MediaFilter, "media-filter", c.MediaFilter, "extra OData `filter` for media")
 	fs.BoolVar(&c.TrustSyncLog, "trust-synclog", false, "start at an old service's SyncLog timestamps, minus 24 hours")
 	fs.DurationVar(&c.RetryFor, "retry-for", c.RetryFor, "how long source or destination may be away; 0: not at all")

@@ -128,20 +128,28 @@ func (d *Destination) marks(ctx context.Context, q querier) ([]record.Mark, erro
 	})
 }
 
-// checkMark locks the stream's mark and compares it with what the group builds
-// on. applied: the group is there already; its acknowledgement was lost.
-func (d *Destination) checkMark(ctx context.Context, tx pgx.Tx, g *record.Group) (applied bool, err error) {
-	var sequence uint64
-	var incarnation int64
+// Applied reports whether a group whose acknowledgement was lost is there. It
+// waits for the lost transaction, which holds the mark locked, to be decided.
+func (d *Destination) Applied(ctx context.Context, g *record.Group) (bool, error) {
+	var applied bool
+	err := pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
+		sequence, incarnation, err := d.lockMark(ctx, tx, g.Stream)
+		if err == nil {
+			applied, err = g.Applied(sequence, incarnation, d.incarnation)
+		}
+		return err
+	})
+	return applied, wrap("look for "+g.Stream, err)
+}
+
+// lockMark locks the stream's mark and reads what groups are compared with.
+func (d *Destination) lockMark(ctx context.Context, tx pgx.Tx, stream string) (sequence uint64, incarnation int64, err error) {
 	err = tx.QueryRow(ctx, `SELECT sequence, incarnation FROM `+d.table("agent_position")+`
-		WHERE stream = $1 FOR UPDATE`, g.Stream).Scan(&sequence, &incarnation)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return false, fmt.Errorf("stream %s has no mark: %w", g.Stream, record.ErrLost)
-	case err != nil:
-		return false, err
+		WHERE stream = $1 FOR UPDATE`, stream).Scan(&sequence, &incarnation)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = fmt.Errorf("stream %s has no mark: %w", stream, record.ErrLost)
 	}
-	return g.Applied(sequence, incarnation, d.incarnation)
+	return sequence, incarnation, err
 }
 
 func (d *Destination) putMark(ctx context.Context, tx pgx.Tx, m record.Mark) error {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,25 +12,40 @@ import (
 	"resoagent/internal/record"
 )
 
+// manner is how the rows of a group are written: the fastest that may work
+// first, and after a row that the database refuses the next one.
+type manner int
+
+const (
+	fresh   manner = iota // COPY, none of the rows being there
+	usual                 // what is there is read; COPY for what is not
+	careful               // by batch and under savepoints, to find the bad records
+)
+
 // Commit stores a group: rows, rejects, orphans and the stream's mark, in one
 // transaction. It makes one attempt. After an error that is Temporary the group
-// may be committed again as it is: a group whose acknowledgement was lost is
-// recognised by its mark, which the lost transaction holds locked until it is
-// decided, and not applied twice.
+// may be committed again; whether one whose acknowledgement was lost is there
+// all the same is what Applied tells.
 //
 // A record that the database refuses (SQLSTATE classes 22 and 23) becomes a
-// reject; the others of its batch go in.
+// reject; the others go in.
 func (d *Destination) Commit(ctx context.Context, g *record.Group) error {
-	err := d.attempt(ctx, g, false)
-	if rowFault(err) {
-		// The failed statement has doomed the whole transaction. Played again
-		// with a savepoint around each batch, it costs only the bad records.
-		err = d.attempt(ctx, g, true)
+	how := usual
+	if g.Fresh {
+		how = fresh
 	}
-	return wrap("write "+g.Stream, err)
+	for {
+		err := d.attempt(ctx, g, how)
+		if how == careful || !rowFault(err) {
+			return wrap("write "+g.Stream, err)
+		}
+		// The failed statement has doomed the whole transaction, which is played
+		// again from the buffer.
+		how++
+	}
 }
 
-func (d *Destination) attempt(ctx context.Context, g *record.Group, careful bool) error {
+func (d *Destination) attempt(ctx context.Context, g *record.Group, how manner) error {
 	tx, err := d.pool.Begin(ctx)
 	if err != nil {
 		return err
@@ -37,18 +53,27 @@ func (d *Destination) attempt(ctx context.Context, g *record.Group, careful bool
 	// The context may be over already; the rollback must reach the server all
 	// the same, or the connection is thrown away.
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	applied, err := d.checkMark(ctx, tx, g)
-	if err != nil || applied {
-		return err
-	}
-	s := d.statements(g.Shape, g.Feed)
-	for i := range g.Batches {
-		w := writer{d: d, tx: tx, s: s, forced: g.Forced, careful: careful}
-		if err := w.batch(ctx, &g.Batches[i]); err != nil {
-			return wrap(place(g, &g.Batches[i]), err)
-		}
+	w := writer{d: d, tx: tx, g: g, s: d.statements(g.Shape, g.Feed), how: how}
+	if err := w.group(ctx); err != nil {
+		return wrap(place(g), err)
 	}
 	if err := d.aside(ctx, tx, g); err != nil {
+		return err
+	}
+	return d.advance(ctx, tx, g)
+}
+
+// advance moves the stream's mark and commits. No rows are written from here on:
+// who has the turn must not wait for the rows of a group that waits for it.
+func (d *Destination) advance(ctx context.Context, tx pgx.Tx, g *record.Group) error {
+	if err := g.TakeTurn(ctx); err != nil {
+		return err
+	}
+	sequence, incarnation, err := d.lockMark(ctx, tx, g.Stream)
+	if err != nil {
+		return err
+	}
+	if err := g.Follows(sequence, incarnation, d.incarnation); err != nil {
 		return err
 	}
 	mark, err := g.Mark(g)
@@ -56,147 +81,212 @@ func (d *Destination) attempt(ctx context.Context, g *record.Group, careful bool
 		return err
 	}
 	if err := d.putMark(ctx, tx, mark); err != nil {
-		return err
+		return notARow{err}
 	}
 	crashpoint.At(crashpoint.CommitOpen)
 	// Commit point. Before it nothing of the group is there, after it all of
-	// it is, with the mark that says so. If the answer is lost, the next
-	// attempt finds the mark.
-	return tx.Commit(ctx)
+	// it is, with the mark that says so. If the answer is lost, Applied finds
+	// the mark.
+	if err := tx.Commit(ctx); err != nil {
+		return notARow{err}
+	}
+	return nil
 }
 
-// place names a batch for the log.
-func place(g *record.Group, b *record.Batch) string {
-	first, last := "", ""
-	if n := len(b.Records); n > 0 {
-		first, last = b.Records[0].Key, b.Records[n-1].Key
+// notARow is an error of a statement that is about no row of the group, whatever
+// its SQLSTATE.
+type notARow struct{ error }
+
+func (e notARow) Unwrap() error { return e.error }
+
+// place names a group for the log.
+func place(g *record.Group) string {
+	if len(g.Batches) == 0 {
+		return "write " + g.Stream
 	}
-	return fmt.Sprintf("write %s, page %d, batch %d, keys %s to %s", g.Stream, b.Page, b.Number, first, last)
+	first, last := &g.Batches[0], &g.Batches[len(g.Batches)-1]
+	return fmt.Sprintf("write %s, page %d, batch %d, to page %d, batch %d", g.Stream, first.Page, first.Number, last.Page, last.Number)
 }
 
 type writer struct {
-	d       *Destination
-	tx      pgx.Tx
-	s       statements
-	forced  bool
-	careful bool
+	d   *Destination
+	tx  pgx.Tx
+	g   *record.Group
+	s   statements
+	how manner
 }
 
-func (w *writer) batch(ctx context.Context, b *record.Batch) error {
-	b.Outcome = record.Outcome{}
-	for i := range b.Records {
-		b.Records[i].Refused = ""
+func (w *writer) group(ctx context.Context) error {
+	store, remove := w.g.Sorted()
+	operations := []struct {
+		entries []record.Entry
+		run     operation
+	}{{store, w.store}, {remove, w.remove}}
+	for _, o := range operations {
+		if len(o.entries) == 0 {
+			continue
+		}
+		if w.how != careful {
+			if err := o.run(ctx, w.tx, o.entries); err != nil {
+				return err
+			}
+			continue
+		}
+		for batch := range slices.Chunk(o.entries, carefulBatch) {
+			if err := w.guarded(ctx, batch, o.run); err != nil {
+				return err
+			}
+		}
 	}
-	store, remove, reject, superseded := b.Sorted()
-	b.Outcome.Failed = int64(len(reject))
-	b.Outcome.Unchanged = int64(superseded)
-	if err := w.guarded(ctx, store, b, w.store); err != nil {
-		return err
-	}
-	return w.guarded(ctx, remove, b, w.remove)
+	return nil
 }
 
-type operation func(context.Context, pgx.Tx, []*record.Record) (record.Outcome, error)
+// carefulBatch is how many records one savepoint guards at first.
+const carefulBatch = 100
 
-// guarded runs an operation on records. In careful mode it halves them around a
-// bad one until that one stands alone and becomes a reject.
-func (w *writer) guarded(ctx context.Context, records []*record.Record, b *record.Batch, run operation) error {
-	if len(records) == 0 {
-		return nil
-	}
-	if !w.careful {
-		o, err := run(ctx, w.tx, records)
-		b.Outcome.Add(o)
-		return err
-	}
-	var o record.Outcome
-	err := pgx.BeginFunc(ctx, w.tx, func(savepoint pgx.Tx) error {
-		var err error
-		o, err = run(ctx, savepoint, records)
-		return err
-	})
+// operation writes records and counts them.
+type operation func(context.Context, pgx.Tx, []record.Entry) error
+
+// guarded runs an operation on records. It halves them around a bad one until
+// that one stands alone and becomes a reject.
+func (w *writer) guarded(ctx context.Context, entries []record.Entry, run operation) error {
+	err := pgx.BeginFunc(ctx, w.tx, func(savepoint pgx.Tx) error { return run(ctx, savepoint, entries) })
 	switch {
-	case err == nil:
-		b.Outcome.Add(o)
-		return nil
-	case !rowFault(err):
+	case err == nil || !rowFault(err):
 		return err
-	case len(records) == 1:
-		records[0].Refused = wrap("store record", err).Error()
-		b.Outcome.Failed++
+	case len(entries) == 1:
+		entries[0].Refused = wrap("store record", err).Error()
+		entries[0].Outcome.Failed++
 		return nil
 	}
-	half := len(records) / 2
-	if err := w.guarded(ctx, records[:half], b, run); err != nil {
+	half := len(entries) / 2
+	if err := w.guarded(ctx, entries[:half], run); err != nil {
 		return err
 	}
-	return w.guarded(ctx, records[half:], b, run)
+	return w.guarded(ctx, entries[half:], run)
 }
 
+// stored is what is there of a record.
 type stored struct {
-	hash int64
+	hash *int64 // nil: a row, but no copy of this feed
 	time time.Time
 }
 
 // store writes the records that are not older than what is there and differ
 // from it. What is the same is found by a read and not touched at all: even an
 // update that changes nothing locks the row and writes WAL.
-func (w *writer) store(ctx context.Context, tx pgx.Tx, records []*record.Record) (record.Outcome, error) {
-	there, err := w.find(ctx, tx, records)
-	if err != nil {
-		return record.Outcome{}, err
-	}
-	differ := make([]*record.Record, 0, len(records))
-	for _, r := range records {
-		old, ok := there[[2]string{r.Parent, r.Key}]
-		older := r.Time.Truncate(time.Microsecond).Before(old.time) && !w.forced
-		if !ok || (old.hash != r.Hash && !older) {
-			differ = append(differ, r)
+func (w *writer) store(ctx context.Context, tx pgx.Tx, entries []record.Entry) error {
+	absent, differ := entries, []record.Entry(nil)
+	if w.how != fresh {
+		there, err := w.find(ctx, tx, entries)
+		if err != nil {
+			return err
 		}
+		absent, differ = w.compare(entries, there)
 	}
-	o := record.Outcome{Unchanged: int64(len(records) - len(differ))}
+	switch {
+	case w.how == careful:
+		// One statement a savepoint: what fails must be about the rows alone.
+		differ = append(absent, differ...)
+	case len(absent) > 0:
+		if err := w.copy(ctx, tx, absent); err != nil {
+			return err
+		}
+		written(absent)
+	}
 	if len(differ) == 0 {
-		return o, nil
+		return nil
 	}
 	statement := w.s.merge
-	if w.forced {
+	if w.g.Forced {
 		statement = w.s.force
 	}
 	if _, err := tx.Exec(ctx, statement, w.s.rowArrays(differ)...); err != nil {
-		return record.Outcome{}, err
+		return err
 	}
-	o.Written = int64(len(differ))
-	return o, nil
+	written(differ)
+	return nil
 }
 
-func (w *writer) find(ctx context.Context, tx pgx.Tx, records []*record.Record) (map[[2]string]stored, error) {
-	rows, err := tx.Query(ctx, w.s.find, w.s.keyArrays(records)...)
+// compare divides records into those that are not there and those that differ
+// from what is; the others are counted as unchanged.
+func (w *writer) compare(entries []record.Entry, there map[[2]string]stored) (absent, differ []record.Entry) {
+	var same []record.Entry
+	for _, e := range entries {
+		old, ok := there[[2]string{e.Parent, e.Key}]
+		switch {
+		case !ok:
+			absent = append(absent, e)
+		case old.hash == nil || *old.hash != e.Hash && (w.g.Forced || !e.Time.Truncate(time.Microsecond).Before(old.time)):
+			differ = append(differ, e)
+		default:
+			same = append(same, e)
+		}
+	}
+	for _, e := range same {
+		e.Outcome.Unchanged++
+	}
+	return absent, differ
+}
+
+func written(entries []record.Entry) {
+	for _, e := range entries {
+		e.Outcome.Written++
+	}
+}
+
+func (w *writer) find(ctx context.Context, tx pgx.Tx, entries []record.Entry) (map[[2]string]stored, error) {
+	rows, err := tx.Query(ctx, w.s.find, w.s.keyArrays(entries)...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	there := make(map[[2]string]stored, len(records))
+	there := make(map[[2]string]stored)
 	for rows.Next() {
 		var key [2]string
-		var old stored
-		into := []any{&key[0], &key[1], &old.hash, &old.time}
+		var hash *int64
+		var at *time.Time
+		into := []any{&key[0], &key[1], &hash, &at}
 		if w.s.shape.Parent == "" {
 			into = into[1:]
 		}
 		if err := rows.Scan(into...); err != nil {
 			return nil, err
 		}
+		old := stored{hash: hash}
+		if at != nil {
+			old.time = *at
+		}
 		there[key] = old
 	}
 	return there, rows.Err()
 }
 
-// remove deletes rows that are soft-deleted at the source. Each such record
-// counts as deleted, whether or not its row had ever arrived: it is not there now.
-func (w *writer) remove(ctx context.Context, tx pgx.Tx, records []*record.Record) (record.Outcome, error) {
-	tag, err := tx.Exec(ctx, w.s.remove, w.s.keyArrays(records)...)
+// remove deletes rows that are soft-deleted at the source, unless what is there
+// is newer. Each such record counts as deleted, whether or not its row had ever
+// arrived: it is not there now.
+func (w *writer) remove(ctx context.Context, tx pgx.Tx, entries []record.Entry) error {
+	rows, err := tx.Query(ctx, w.s.remove, append(w.s.keyArrays(entries), times(entries), w.g.Forced)...)
 	if err != nil {
-		return record.Outcome{}, err
+		return err
 	}
-	return record.Outcome{Deleted: int64(len(records)), Removed: tag.RowsAffected()}, nil
+	defer rows.Close()
+	removed := make(map[[2]string]bool)
+	for rows.Next() {
+		var key [2]string
+		if err := rows.Scan(&key[0], &key[1]); err != nil {
+			return err
+		}
+		removed[key] = true
+	}
+	if rows.Err() != nil {
+		return rows.Err()
+	}
+	for _, e := range entries {
+		e.Outcome.Deleted++
+		if removed[[2]string{e.Parent, e.Key}] {
+			e.Outcome.Removed++
+		}
+	}
+	return nil
 }

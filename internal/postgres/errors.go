@@ -66,6 +66,10 @@ func (e *Error) RetryAfter() (time.Duration, bool) {
 // classes 22, data exception, 23, integrity constraint, and 54, program limit
 // exceeded, as by JSON that is nested too deeply for the server's stack.
 func rowFault(err error) bool {
+	var other notARow
+	if errors.As(err, &other) {
+		return false
+	}
 	code := sqlstate(err)
 	return strings.HasPrefix(code, "22") || strings.HasPrefix(code, "23") || strings.HasPrefix(code, "54")
 }

@@ -20,10 +20,15 @@ type Options struct {
 	URL    string
 	Schema string // lower-case identifier
 	Pooler bool   // a pooler in transaction mode is between; detected where false
+
+	// Connections is how many there may be at least: one for each group that is
+	// committed at a time, and two for the lease and for looking after a group
+	// whose acknowledgement was lost.
+	Connections int
 }
 
 // Destination is a PostgreSQL destination. Its methods may be called
-// concurrently, except that the commits of one stream follow each other.
+// concurrently; groups of one stream take turns at the end of their commit.
 type Destination struct {
 	config *pgxpool.Config
 
@@ -47,7 +52,7 @@ func Open(o Options) (*Destination, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open destination: the database URL cannot be read: %w", redacted(err))
 	}
-	config.MaxConns = max(config.MaxConns, 4)
+	config.MaxConns = max(config.MaxConns, 4, int32(o.Connections)) //nolint:gosec // a handful
 	config.ConnConfig.ConnectTimeout = 15 * time.Second
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "resoagent"

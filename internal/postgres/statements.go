@@ -11,9 +11,13 @@ import (
 type statements struct {
 	shape *record.Shape
 	feed  string // "" where the table keeps one copy
-	// find reads hash and timestamp of the rows that are there; remove deletes
-	// rows; both take the key columns as arrays.
-	find, remove string
+	// find reads hash and timestamp of the rows that are there, NULL where the row
+	// has no copy of the feed. It takes the key columns as arrays.
+	find string
+	// remove deletes rows and tells which. It takes arrays, the key columns and the
+	// timestamps up to which rows are meant, and whether newer ones are too. "" for
+	// a shape without soft deletes.
+	remove string
 	// upsert takes the key columns, the typed columns, timestamp, JSON and
 	// hash, each as an array; merge is its form for a normal pass, which never
 	// overwrites a newer row, force overwrites any.
@@ -39,9 +43,13 @@ func (d *Destination) statements(shape *record.Shape, feed string) statements {
 		join = append(join, fmt.Sprintf("t.%s = u.%s", k, k))
 	}
 	wanted := fmt.Sprintf("unnest(%s) AS u(%s)", strings.Join(arrays, ", "), strings.Join(keys, ", "))
-	s.find = fmt.Sprintf("SELECT t.%s, t.%s, t.%s FROM %s JOIN %s t ON %s WHERE t.%s IS NOT NULL",
-		strings.Join(keys, ", t."), hash, ts, wanted, table, strings.Join(join, " AND "), hash)
-	s.remove = fmt.Sprintf("DELETE FROM %s t USING %s WHERE %s", table, wanted, strings.Join(join, " AND "))
+	s.find = fmt.Sprintf("SELECT t.%s, t.%s, t.%s FROM %s JOIN %s t ON %s",
+		strings.Join(keys, ", t."), hash, ts, wanted, table, strings.Join(join, " AND "))
+	if shape.Status != "" {
+		n := len(keys)
+		s.remove = fmt.Sprintf("DELETE FROM %s t USING unnest(%s, $%d::timestamptz[]) AS u(%s, at) WHERE %s AND (t.%s <= u.at OR $%d::boolean) RETURNING t.%s",
+			table, strings.Join(arrays, ", "), n+1, strings.Join(keys, ", "), strings.Join(join, " AND "), ts, n+2, strings.Join(keys, ", t."))
+	}
 
 	upsert := upsertText(shape, feed, table)
 	s.force = upsert
@@ -87,7 +95,7 @@ func upsertText(shape *record.Shape, feed, table string) string {
 }
 
 // keyArrays are the key columns of records as arguments.
-func (s statements) keyArrays(records []*record.Record) []any {
+func (s statements) keyArrays(records []record.Entry) []any {
 	keys := make([]string, len(records))
 	for i, r := range records {
 		keys[i] = r.Key
@@ -103,7 +111,7 @@ func (s statements) keyArrays(records []*record.Record) []any {
 }
 
 // rowArrays are all columns of records as arguments of merge and force.
-func (s statements) rowArrays(records []*record.Record) []any {
+func (s statements) rowArrays(records []record.Entry) []any {
 	args := s.keyArrays(records)
 	for c := range s.shape.Columns {
 		column := make([]*string, len(records))
@@ -114,9 +122,17 @@ func (s statements) rowArrays(records []*record.Record) []any {
 		}
 		args = append(args, column)
 	}
-	ts, body, hash := make([]string, len(records)), make([]string, len(records)), make([]int64, len(records))
+	body, hash := make([]string, len(records)), make([]int64, len(records))
 	for i, r := range records {
-		ts[i], body[i], hash[i] = record.FormatTimestamp(r.Time), string(r.JSON), r.Hash
+		body[i], hash[i] = string(r.JSON), r.Hash
 	}
-	return append(args, ts, body, hash)
+	return append(args, times(records), body, hash)
+}
+
+func times(records []record.Entry) []string {
+	ts := make([]string, len(records))
+	for i, r := range records {
+		ts[i] = record.FormatTimestamp(r.Time)
+	}
+	return ts
 }

@@ -2,6 +2,7 @@ package record
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -24,8 +25,10 @@ type Query struct {
 	// Second walks the one second that begins at After.Timestamp by key alone,
 	// for sources that print less precision than they filter by.
 	Second bool
-	All    bool // for counting: no bound by timestamp at all
-	Only   Only // nothing but these records, if it has keys
+	All    bool   // for counting: no bound by a cursor at all
+	From   string // a timestamp that is included; "" for no bound
+	Before string // one that is not; "" for no bound
+	Only   Only   // nothing but these records, if it has keys
 	Top    int
 }
 
@@ -84,6 +87,7 @@ type Group struct {
 	Feed    string // for shapes with a copy for each feed
 	RunID   string
 	Forced  bool // also overwrite rows that look newer
+	Fresh   bool // none of the records should be there yet; a guess, which may be wrong
 	Batches []Batch
 	Orphans []string // parents that were missing, unique and sorted
 	// Arrived are parents whose children are all stored once this group is: what
@@ -92,10 +96,24 @@ type Group struct {
 
 	Expect   uint64 // the sequence that the destination must still have
 	Sequence uint64 // the one that it will have
+
+	// Turn waits until the group may take its place in the stream's order and
+	// sets Expect and Sequence; nil where they are set. It is called inside the
+	// transaction, before Mark, and as late as the destination can take the rows
+	// of several groups of a stream side by side.
+	Turn func(context.Context) error
 	// Mark is called inside the transaction once the batches' outcomes are
 	// known, and gives the state to store with them. An error rolls back.
 	// It may be called again when the group is replayed.
 	Mark func(*Group) (Mark, error)
+}
+
+// TakeTurn calls Turn where there is one.
+func (g *Group) TakeTurn(ctx context.Context) error {
+	if g.Turn == nil {
+		return nil
+	}
+	return g.Turn(ctx)
 }
 
 // Outcome adds up the batches' outcomes.
@@ -106,50 +124,72 @@ func (g *Group) Outcome() (o Outcome) {
 	return o
 }
 
-// Applied compares a destination's mark with what the group builds on: its
+// Follows compares a destination's mark with what the group builds on: its
 // sequence, and the incarnation that last claimed it against the caller's own.
-// true: the group is there already, and its acknowledgement was lost.
-func (g *Group) Applied(sequence uint64, incarnation, own int64) (bool, error) {
+func (g *Group) Follows(sequence uint64, incarnation, own int64) error {
 	switch {
 	case incarnation != own:
-		return false, ErrLost
-	case sequence == g.Sequence:
-		return true, nil
+		return ErrLost
 	case sequence != g.Expect:
-		return false, fmt.Errorf("stream %s is at %d, expected %d: %w", g.Stream, sequence, g.Expect, ErrSequence)
+		return fmt.Errorf("stream %s is at %d, expected %d: %w", g.Stream, sequence, g.Expect, ErrSequence)
 	}
-	return false, nil
+	return nil
 }
 
-// Sorted divides a batch for writing: the records to store, those to delete and
-// the rejects. The first two are ordered by primary key and unique, the newest
-// version of a key kept, as one SQL statement needs it; superseded counts the
-// versions that were left out.
-func (b *Batch) Sorted() (store, remove, reject []*Record, superseded int) {
-	good := make([]*Record, 0, len(b.Records))
-	for i := range b.Records {
-		r := &b.Records[i]
-		if _, bad := r.Bad(); bad {
-			reject = append(reject, r)
-			continue
-		}
-		good = append(good, r)
+// Applied reports whether the group that a destination's mark was to become part
+// of is there already, so that only its acknowledgement was lost.
+func (g *Group) Applied(sequence uint64, incarnation, own int64) (bool, error) {
+	if incarnation == own && sequence == g.Sequence {
+		return true, nil
 	}
-	slices.SortStableFunc(good, func(a, b *Record) int {
+	return false, g.Follows(sequence, incarnation, own)
+}
+
+// Entry is a record on its way into a destination, and where it is counted.
+type Entry struct {
+	*Record
+	Outcome *Outcome // of the record's batch
+}
+
+// Sorted divides a group for writing: the records to store and those to delete,
+// ordered by primary key and unique, the newest version of a key kept, as one
+// SQL statement needs it. Rejects and the versions that were left out are
+// counted here; what an earlier attempt has left is forgotten.
+func (g *Group) Sorted() (store, remove []Entry) {
+	n := 0
+	for i := range g.Batches {
+		n += len(g.Batches[i].Records)
+	}
+	good := make([]Entry, 0, n)
+	for i := range g.Batches {
+		b := &g.Batches[i]
+		b.Outcome = Outcome{}
+		for j := range b.Records {
+			r := &b.Records[j]
+			r.Refused = ""
+			if r.Reason != "" {
+				b.Outcome.Failed++
+				continue
+			}
+			good = append(good, Entry{r, &b.Outcome})
+		}
+	}
+	slices.SortStableFunc(good, func(a, b Entry) int {
 		return cmp.Or(cmp.Compare(a.Parent, b.Parent), cmp.Compare(a.Key, b.Key), a.Time.Compare(b.Time))
 	})
-	for i, r := range good {
-		if i+1 < len(good) && good[i+1].Parent == r.Parent && good[i+1].Key == r.Key {
-			superseded++
+	store = good[:0]
+	for i, e := range good {
+		if i+1 < len(good) && good[i+1].Parent == e.Parent && good[i+1].Key == e.Key {
+			e.Outcome.Unchanged++
 			continue
 		}
-		if r.Deleted {
-			remove = append(remove, r)
+		if e.Deleted {
+			remove = append(remove, e)
 		} else {
-			store = append(store, r)
+			store = append(store, e)
 		}
 	}
-	return store, remove, reject, superseded
+	return store, remove
 }
 
 // Run is one finished run, as the destination's run table and SyncLog keep it.

@@ -27,7 +27,14 @@ func TestApplied(t *testing.T) {
 	} {
 		applied, err := g.Applied(test.sequence, test.incarnation, test.own)
 		if applied != test.applied || !errors.Is(err, test.err) {
-			t.Errorf("%s: %t, %v; want %t, %v", name, applied, err, test.applied, test.err)
+			t.Errorf("%s: applied %t, %v; want %t, %v", name, applied, err, test.applied, test.err)
+		}
+		want := test.err
+		if test.applied {
+			want = ErrSequence // it goes in once
+		}
+		if err := g.Follows(test.sequence, test.incarnation, test.own); !errors.Is(err, want) {
+			t.Errorf("%s: follows: %v, want %v", name, err, want)
 		}
 	}
 }

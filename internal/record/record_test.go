@@ -191,21 +191,25 @@ func TestParseTimestamp(t *testing.T) {
 
 func TestSorted(t *testing.T) {
 	at := func(s int) time.Time { return time.Date(2024, 1, 1, 0, 0, s, 0, time.UTC) }
-	b := Batch{Records: []Record{
+	g := Group{Batches: []Batch{{Records: []Record{
 		{Parent: "b", Key: "1", Time: at(1)},
 		{Parent: "a", Key: "2", Time: at(1)},
 		{Parent: "a", Key: "2", Time: at(3), Hash: 3},
+	}}, {Outcome: Outcome{Written: 7}, Records: []Record{
 		{Parent: "a", Key: "2", Time: at(2)},
 		{Parent: "a", Key: "1", Time: at(1), Deleted: true},
 		{Key: "bad", Reason: "bad"},
-		{Parent: "c", Key: "1", Refused: "refused"},
-	}}
-	store, remove, reject, superseded := b.Sorted()
-	if len(store) != 2 || store[0].Hash != 3 || store[1].Parent != "b" {
-		t.Errorf("store %+v", store)
+		{Parent: "c", Key: "1", Time: at(1), Refused: "refused the last time"},
+	}}}}
+	store, remove := g.Sorted()
+	if len(store) != 3 || store[0].Hash != 3 || store[1].Parent != "b" || store[2].Refused != "" || len(remove) != 1 {
+		t.Errorf("store %+v, remove %+v", store, remove)
 	}
-	if len(remove) != 1 || len(reject) != 2 || superseded != 2 {
-		t.Errorf("%d to remove, %d rejects, %d superseded", len(remove), len(reject), superseded)
+	if want := (Outcome{Unchanged: 1}); g.Batches[0].Outcome != want {
+		t.Errorf("the first batch: %+v, want %+v", g.Batches[0].Outcome, want)
+	}
+	if want := (Outcome{Unchanged: 1, Failed: 1}); g.Batches[1].Outcome != want {
+		t.Errorf("the second batch: %+v, want %+v", g.Batches[1].Outcome, want)
 	}
 }
 

@@ -48,7 +48,13 @@ func filter(q record.Query, noIn bool) (string, error) {
 	if len(q.Only.Keys) > 0 {
 		parts = append(parts, only(q.Only, noIn))
 	}
-	if !q.All {
+	span, err := span(q)
+	if err != nil {
+		return "", err
+	}
+	parts = append(parts, span...)
+	// From says all that the beginning of a walk would.
+	if !q.All && (q.From == "" || q.After != (record.Cursor{})) {
 		keyset, err := keyset(q)
 		if err != nil {
 			return "", err
@@ -59,6 +65,20 @@ func filter(q record.Query, noIn bool) (string, error) {
 		return strings.Join(parts, ""), nil
 	}
 	return "(" + strings.Join(parts, ") and (") + ")", nil
+}
+
+// span bounds a query to a window.
+func span(q record.Query) (parts []string, err error) {
+	for _, bound := range []struct{ operator, at string }{{"ge", q.From}, {"lt", q.Before}} {
+		if bound.at == "" {
+			continue
+		}
+		if err := literal(bound.at); err != nil {
+			return nil, err
+		}
+		parts = append(parts, q.Shape.Timestamp+" "+bound.operator+" "+bound.at)
+	}
+	return parts, nil
 }
 
 // only bounds a query to a few values of a field: by the operator in, which is

@@ -140,19 +140,26 @@ func readMarks(ctx context.Context, q querier) ([]record.Mark, error) {
 	return marks, rows.Err()
 }
 
-// checkMark compares the stream's mark with what the group builds on. applied:
-// the group is there already.
-func (d *Destination) checkMark(ctx context.Context, tx *sql.Tx, g *record.Group) (applied bool, err error) {
-	var sequence uint64
-	var incarnation int64
-	err = tx.QueryRowContext(ctx, `SELECT sequence, incarnation FROM agent_position WHERE stream = ?`, g.Stream).Scan(&sequence, &incarnation)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return false, fmt.Errorf("stream %s has no mark: %w", g.Stream, record.ErrLost)
-	case err != nil:
-		return false, err
+// Applied reports whether a group is there whose commit gave an error. SQLite's
+// errors say that it is not, so this is asked for the sake of the contract alone.
+func (d *Destination) Applied(ctx context.Context, g *record.Group) (applied bool, err error) {
+	err = d.transaction(ctx, func(tx *sql.Tx) error {
+		sequence, incarnation, err := readMark(ctx, tx, g.Stream)
+		if err == nil {
+			applied, err = g.Applied(sequence, incarnation, d.incarnation)
+		}
+		return err
+	})
+	return applied, wrap("look for "+g.Stream, err)
+}
+
+// readMark reads what groups are compared with.
+func readMark(ctx context.Context, tx *sql.Tx, stream string) (sequence uint64, incarnation int64, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT sequence, incarnation FROM agent_position WHERE stream = ?`, stream).Scan(&sequence, &incarnation)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = fmt.Errorf("stream %s has no mark: %w", stream, record.ErrLost)
 	}
-	return g.Applied(sequence, incarnation, d.incarnation)
+	return sequence, incarnation, err
 }
 
 func putMark(ctx context.Context, tx *sql.Tx, m record.Mark) error {

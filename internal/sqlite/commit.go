@@ -19,24 +19,21 @@ const maxBody = 1 << 20
 
 // Commit stores a group in one transaction; see the PostgreSQL destination for
 // the contract. A record that SQLite refuses becomes a reject at once: a failed
-// statement does not doom SQLite's transaction.
+// statement does not doom SQLite's transaction. There is one transaction at a
+// time, so the turn is taken before it begins.
 func (d *Destination) Commit(ctx context.Context, g *record.Group) error {
+	if err := g.TakeTurn(ctx); err != nil {
+		return wrap("write "+g.Stream, err)
+	}
 	err := d.transaction(ctx, func(tx *sql.Tx) error {
-		applied, err := d.checkMark(ctx, tx, g)
-		if err != nil || applied {
-			return err
-		}
-		w, err := newWriter(ctx, tx, g)
+		sequence, incarnation, err := readMark(ctx, tx, g.Stream)
 		if err != nil {
 			return err
 		}
-		defer w.close()
-		for i := range g.Batches {
-			if err := w.batch(ctx, &g.Batches[i]); err != nil {
-				return fmt.Errorf("page %d, batch %d: %w", g.Batches[i].Page, g.Batches[i].Number, err)
-			}
+		if err := g.Follows(sequence, incarnation, d.incarnation); err != nil {
+			return err
 		}
-		if err := w.aside(ctx); err != nil {
+		if err := d.write(ctx, tx, g); err != nil {
 			return err
 		}
 		mark, err := g.Mark(g)
@@ -48,6 +45,32 @@ func (d *Destination) Commit(ctx context.Context, g *record.Group) error {
 		return err
 	})
 	return wrap("write "+g.Stream, err)
+}
+
+func (d *Destination) write(ctx context.Context, tx *sql.Tx, g *record.Group) error {
+	w, err := newWriter(ctx, tx, g)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	store, remove := g.Sorted()
+	for _, e := range store {
+		err := w.store(ctx, e.Record, e.Outcome)
+		if rowFault(err) {
+			e.Refused = wrap("store record", err).Error()
+			e.Outcome.Failed++
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("key %s: %w", e.Key, err)
+		}
+	}
+	for _, e := range remove {
+		if err := w.delete(ctx, e); err != nil {
+			return fmt.Errorf("key %s: %w", e.Key, err)
+		}
+	}
+	return w.aside(ctx)
 }
 
 type writer struct {
@@ -90,36 +113,17 @@ func (w *writer) close() {
 	}
 }
 
-func (w *writer) batch(ctx context.Context, b *record.Batch) error {
-	for i := range b.Records {
-		b.Records[i].Refused = ""
+// delete removes a row unless a newer one is there.
+func (w *writer) delete(ctx context.Context, e record.Entry) error {
+	args := append(keys(w.g.Shape, e.Record), record.FormatTimestamp(e.Time), w.g.Forced)
+	result, err := w.remove.ExecContext(ctx, args...)
+	if err != nil {
+		return err
 	}
-	store, remove, reject, superseded := b.Sorted()
-	b.Outcome = record.Outcome{Failed: int64(len(reject)), Unchanged: int64(superseded)}
-	for _, r := range store {
-		err := w.store(ctx, r, &b.Outcome)
-		if rowFault(err) {
-			r.Refused = wrap("store record", err).Error()
-			b.Outcome.Failed++
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("key %s: %w", r.Key, err)
-		}
-	}
-	for _, r := range remove {
-		result, err := w.remove.ExecContext(ctx, keys(w.g.Shape, r)...)
-		if err != nil {
-			return fmt.Errorf("key %s: %w", r.Key, err)
-		}
-		n, err := result.RowsAffected()
-		if err != nil {
-			return fmt.Errorf("key %s: %w", r.Key, err)
-		}
-		b.Outcome.Deleted++
-		b.Outcome.Removed += n
-	}
-	return nil
+	n, err := result.RowsAffected()
+	e.Outcome.Deleted++
+	e.Outcome.Removed += n
+	return err
 }
 
 // store writes the record if it is not older than what is there and differs.
@@ -210,7 +214,7 @@ func statements(shape *record.Shape, feed string) (find, upsert, remove string) 
 	ts, hash, body := shape.CopyColumns(feed)
 	match := strings.Join(shape.KeyColumns(), " = ? AND ") + " = ?"
 	find = fmt.Sprintf("SELECT %s, %s FROM %s WHERE %s AND %s IS NOT NULL", hash, ts, shape.Table, match, hash)
-	remove = fmt.Sprintf("DELETE FROM %s WHERE %s", shape.Table, match)
+	remove = fmt.Sprintf("DELETE FROM %s WHERE %s AND (%s <= ? OR ?)", shape.Table, match, ts)
 
 	names := shape.KeyColumns()
 	var sets []string

@@ -60,6 +60,15 @@ func position(s agent.StreamStatus) string {
 // pass says how far a pass under way, or one that was interrupted, has come.
 func pass(s agent.StreamStatus, now time.Time) string {
 	text := fmt.Sprintf("batch %d, database batch %d", s.Pass.Page, s.Pass.Batch)
+	if n := len(s.Pass.Windows); n > 0 {
+		left := 0
+		for _, w := range s.Pass.Windows {
+			if !w.Done {
+				left++
+			}
+		}
+		text = fmt.Sprintf("batch %d, %s left", s.Pass.Page, plural(int64(left), "window"))
+	}
 	if s.Pass.Total != nil && *s.Pass.Total > 0 {
 		done := s.Processed + s.Skipped
 		text += fmt.Sprintf(": %s of %s, %.1f%%", number(done), number(*s.Pass.Total), percent(done, *s.Pass.Total))

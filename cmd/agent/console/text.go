@@ -191,7 +191,11 @@ func (t *Text) passStarted(e agent.PassStarted) {
 		if from == "" {
 			from = "the beginning"
 		}
-		t.line("⏩ resuming %s at %s, batch %d of %d, %s%s done", e.Stream, from, min(e.Batch, e.Batches), e.Batches, number(e.Done), of)
+		where := fmt.Sprintf("batch %d of %d", min(e.Batch, e.Batches), e.Batches)
+		if e.Windows > 0 {
+			where = plural(int64(e.Windows), "window") + " left"
+		}
+		t.line("⏩ resuming %s at %s, %s, %s%s done", e.Stream, from, where, number(e.Done), of)
 	case e.Forced:
 		t.line("📅 Last sync: ignored (--force)")
 	case e.Full:
@@ -210,6 +214,9 @@ func (t *Text) passStarted(e agent.PassStarted) {
 	}
 	if child {
 		t.line("🏠 Property keys loaded: %s", number(int64(e.Keys))) //nolint:gosec // far below the limit
+	}
+	if e.Windows > 0 && !e.Resumed {
+		t.line("🪟 Cut into %s, read side by side", plural(int64(e.Windows), "window"))
 	}
 	if t.bars != nil {
 		t.bars.start(e)
@@ -241,25 +248,33 @@ func (t *Text) pageStarted(e agent.PageStarted) {
 	if !agent.IsChild(e.Stream) {
 		what = e.Feed + " Property"
 	}
-	t.batch("🔄 Batch %d: Fetching %s from %s", e.Page, what, from)
+	t.batch("🔄 %s: Fetching %s from %s", batch(e.Window, e.Page), what, from)
+}
+
+// batch names a page, and its window where there are several.
+func batch(window, page int) string {
+	if window > 0 {
+		return fmt.Sprintf("Window %d, batch %d", window, page)
+	}
+	return fmt.Sprintf("Batch %d", page)
 }
 
 func (t *Text) pageFetched(e agent.PageFetched) {
 	noun := records(e.Stream)
 	if e.Records == 0 {
-		t.batch("📭 Batch %d: no further %s", e.Page, noun)
+		t.batch("📭 %s: no further %s", batch(e.Window, e.Page), noun)
 		return
 	}
-	t.batch("📥 Batch %d: Fetched %s %s", e.Page, number(int64(e.Records)), noun)
+	t.batch("📥 %s: Fetched %s %s", batch(e.Window, e.Page), number(int64(e.Records)), noun)
 }
 
 func (t *Text) pageStored(e agent.PageStored) {
 	skipped := ""
 	if agent.IsChild(e.Stream) {
-		t.batch("🔍 Batch %d: %s valid records (%s skipped)", e.Page, number(e.Processed), number(e.Skipped))
+		t.batch("🔍 %s: %s valid records (%s skipped)", batch(e.Window, e.Page), number(e.Processed), number(e.Skipped))
 		skipped = fmt.Sprintf(", Skipped: %s", number(e.Skipped))
 	}
-	t.batch("✅ Batch %d: Processed %s, Success: %s, Failed: %s%s", e.Page, number(e.Processed), number(e.Successful), number(e.Failed), skipped)
+	t.batch("✅ %s: Processed %s, Success: %s, Failed: %s%s", batch(e.Window, e.Page), number(e.Processed), number(e.Successful), number(e.Failed), skipped)
 	if e.Total != nil && *e.Total > 0 {
 		if skipped != "" {
 			skipped = " - Skipped: " + number(e.SkippedInAll)

@@ -1,0 +1,274 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"resoagent/checkpoint"
+	"resoagent/internal/record"
+)
+
+// A pass that has much before it is cut into closed windows of whole seconds,
+// which are read side by side: a source that needs two seconds for a page is
+// asked for several at a time. Each window has a place of its own in the pass,
+// and ends only when the source counts nothing more in it. A window that is done
+// becomes part of the pass when all before it are, so the stream's position
+// never claims what has not been read. The windows end a little before now;
+// what lies behind them is walked at last, by the pass alone. That is also
+// where everything turns up that changes in the meantime: a photo that is
+// deleted while a window still has it in hand is removed after that window has
+// written it.
+
+const (
+	// leastWindow is how many pages a window has at least: its end costs three
+	// requests.
+	leastWindow = 4
+	// mostWindow is how many records it has at most: sources have limits at
+	// 100,000, and its count is an estimate.
+	mostWindow = 90_000
+	// windowsEach is how many windows there are for each that is read at a time,
+	// so that they end together.
+	windowsEach = 4
+	// mostCuts bounds how often a span is divided further.
+	mostCuts = 8
+	// nearest is how far before now the last window ends at least.
+	nearest = time.Minute
+)
+
+// part is a span of time and how many records the source counts in it.
+type part struct {
+	from, before time.Time
+	first        bool // begins where the pass stands
+	records      int64
+}
+
+// cut divides what a pass has before it, or gives nothing where that is not
+// worth it or the source does not count.
+func (a *Agent) cut(ctx context.Context, st *standing, left int64, pace *throttle, retry *retrier) ([]checkpoint.Window, error) {
+	least := int64(leastWindow * st.stream.sizes.Page)
+	target := min(mostWindow, max(least, left/int64(windowsEach*a.config.Parallel)))
+	if a.config.Parallel < 2 || left < 2*target || st.state.Pass.Second {
+		return nil, nil
+	}
+	c := &cutter{agent: a, st: st, pace: pace, target: target}
+	first, ok, err := c.first(ctx, retry)
+	end := a.now().Add(-max(a.config.Lookback, nearest)).Truncate(time.Second)
+	if err != nil || !ok || !first.Before(end) {
+		return nil, err
+	}
+	parts := []part{{from: first.Truncate(time.Second), before: end, first: true, records: left}}
+	for range mostCuts {
+		next, changed, err := c.divide(ctx, parts)
+		if err != nil || next == nil {
+			return nil, err
+		}
+		if parts = next; !changed {
+			break
+		}
+	}
+	return c.windows(parts), nil
+}
+
+type cutter struct {
+	agent  *Agent
+	st     *standing
+	pace   *throttle
+	target int64
+}
+
+// first finds the time of the first record before the pass.
+func (c *cutter) first(ctx context.Context, retry *retrier) (at time.Time, ok bool, err error) {
+	s := c.st.stream
+	q := record.Query{
+		Shape: s.shape, Feed: s.feed, Filter: s.filter, After: record.Cursor(c.st.state.Pass.Cursor), Top: 1,
+	}
+	for {
+		asked, err := c.pace.enter(ctx)
+		if err != nil {
+			return at, false, err
+		}
+		err = c.agent.source.Page(ctx, q, func(r record.Record) error {
+			at, ok = r.Time, !r.Time.IsZero()
+			return nil
+		})
+		c.pace.leave(asked, err)
+		if err == nil {
+			return at, ok, nil
+		}
+		if err := retry.pause(ctx, err); err != nil {
+			return at, false, err
+		}
+	}
+}
+
+// divide cuts the parts that are too large into parts of equal time and counts
+// those; nil: the source does not count.
+func (c *cutter) divide(ctx context.Context, parts []part) (next []part, changed bool, err error) {
+	var fresh []int
+	for _, p := range parts {
+		seconds := int64(p.before.Sub(p.from) / time.Second)
+		n := min((p.records+c.target-1)/c.target, seconds)
+		if p.records <= c.target+c.target/2 || n < 2 {
+			next = append(next, p)
+			continue
+		}
+		changed = true
+		for i := range n {
+			x := part{
+				from:   p.from.Add(time.Duration(seconds*i/n) * time.Second),
+				before: p.from.Add(time.Duration(seconds*(i+1)/n) * time.Second),
+				first:  p.first && i == 0,
+			}
+			fresh = append(fresh, len(next))
+			next = append(next, x)
+		}
+	}
+	counts := make([]func(context.Context) error, len(fresh))
+	counted := make([]bool, len(fresh))
+	for i, at := range fresh {
+		counts[i] = func(ctx context.Context) (err error) {
+			next[at].records, counted[i], err = c.count(ctx, next[at])
+			return err
+		}
+	}
+	if err := together(ctx, c.agent.config.Parallel, counts); err != nil {
+		return nil, false, err
+	}
+	if slices.Contains(counted, false) {
+		return nil, false, nil
+	}
+	return next, changed, nil
+}
+
+func (c *cutter) count(ctx context.Context, p part) (n int64, ok bool, err error) {
+	s := c.st.stream
+	q := record.Query{Shape: s.shape, Feed: s.feed, Filter: s.filter, All: true, Before: record.WholeSecond(p.before)}
+	if p.first {
+		q.All, q.After = false, record.Cursor(c.st.state.Pass.Cursor)
+	} else {
+		q.From = record.WholeSecond(p.from)
+	}
+	asked, err := c.pace.enter(ctx)
+	if err != nil {
+		return 0, false, err
+	}
+	n, ok, err = countWithRetry(ctx, c.agent.source, q, newRetrier("source, "+s.name, c.agent.config.RetryFor, c.agent.observe))
+	c.pace.leave(asked, err)
+	return n, ok, err
+}
+
+// windows joins neighbours that are small.
+func (c *cutter) windows(parts []part) (windows []checkpoint.Window) {
+	var records int64
+	for _, p := range parts {
+		if n := len(windows); n > 0 && records+p.records <= c.target+c.target/4 {
+			windows[n-1].Before = record.WholeSecond(p.before)
+			records += p.records
+			continue
+		}
+		w := checkpoint.Window{Before: record.WholeSecond(p.before)}
+		if p.first {
+			w.Cursor = c.st.state.Pass.Cursor
+		} else {
+			w.From = record.WholeSecond(p.from)
+		}
+		windows = append(windows, w)
+		records = p.records
+	}
+	if len(windows) < 2 {
+		return nil
+	}
+	return windows
+}
+
+// sideBySide walks the windows of a pass, several at a time and in the order of
+// time. The first that fails stops the others, which save what they have.
+func (a *Agent) sideBySide(ctx context.Context, l *ledger, p *passWork) error {
+	windows := slices.Clone(l.st.state.Pass.Windows)
+	lanes := min(a.config.Parallel, len(windows))
+	walks := make([]func(context.Context) error, 0, len(windows))
+	for i := range windows {
+		if windows[i].Done {
+			continue
+		}
+		walks = append(walks, func(ctx context.Context) error { return a.walkWindow(ctx, l, p, i+1, windows[i], lanes) })
+	}
+	return together(ctx, lanes, walks)
+}
+
+func (a *Agent) walkWindow(ctx context.Context, l *ledger, p *passWork, number int, x checkpoint.Window, lanes int) error {
+	retry := newRetrier("source, "+l.stream.name, a.config.RetryFor, a.observe)
+	f, w := a.fetcher(l.stream, x.Place, retry), a.writer(l, p.runID)
+	f.full, f.pace, f.againUntil, f.window = true, p.pace, p.againUntil, number
+	f.from, f.before = x.From, x.Before
+	w.window, w.limit, w.fresh, w.forced = number, maxGroupBytes/lanes, p.fresh, p.forced
+	w.place = func(s *checkpoint.Stream) *checkpoint.Place { return &findWindow(s, x.Before).Place }
+	w.end = func(s *checkpoint.Stream) error { return endWindow(s, x.Before) }
+	err := a.walk(ctx, f, w)
+	p.add(f, w)
+	return err
+}
+
+// findWindow finds a window by its end, which no two share.
+func findWindow(s *checkpoint.Stream, before string) *checkpoint.Window {
+	i := slices.IndexFunc(s.Pass.Windows, func(w checkpoint.Window) bool { return w.Before == before })
+	return &s.Pass.Windows[i]
+}
+
+// endWindow marks a window as done and makes those at the front that are done
+// part of the pass.
+func endWindow(s *checkpoint.Stream, before string) error {
+	findWindow(s, before).Done = true
+	p := s.Pass
+	for len(p.Windows) > 0 && p.Windows[0].Done {
+		done := p.Windows[0]
+		pages := p.Page + done.Page
+		if done.Cursor.Timestamp != "" {
+			p.Place = done.Place
+		}
+		p.Page, p.Batch, p.PageRows, p.PageDone = pages, 0, 0, true
+		p.Windows = p.Windows[1:]
+	}
+	if len(p.Windows) == 0 {
+		p.Windows = nil
+	}
+	return movePosition(s)
+}
+
+// together runs functions, at most n at a time, in their order. After an error
+// no other is begun, and the context of those that run ends; the first error is
+// returned when all have ended.
+func together(ctx context.Context, n int, work []func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var mu sync.Mutex
+	var first error
+	next := 0
+	take := func(err error) func(context.Context) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil && (first == nil || errors.Is(first, context.Canceled)) {
+			first = err
+			cancel()
+		}
+		if first != nil || next == len(work) {
+			return nil
+		}
+		next++
+		return work[next-1]
+	}
+	var running sync.WaitGroup
+	for range min(n, len(work)) {
+		running.Go(func() {
+			var err error
+			for f := take(nil); f != nil; f = take(err) {
+				err = f(ctx)
+			}
+		})
+	}
+	running.Wait()
+	return first
+}
