@@ -34,10 +34,11 @@ type fakeFeed struct {
 	rows    map[string][]*fakeRow
 	keys    int
 	now     func() time.Time
-	draw    func(int) int
+	pass    func() // lets a second pass
 	cap     int // rows that a page has at most; 0: as asked
 	noCount bool
 	trouble bool
+	lively  bool // rows change while they are read
 	calls   uint64
 }
 
@@ -64,6 +65,23 @@ func (f *fakeFeed) touch(stream string, at time.Time, draw func(int) int) *fakeR
 	return r
 }
 
+// live changes a row now and then, while others are read: it gets a new place
+// behind all of them. Like fails it draws from the number of the call.
+func (f *fakeFeed) live(stream string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := f.calls * 2654435761 >> 7
+	if !f.lively || n%5 != 0 {
+		return
+	}
+	draw := func(most int) int { return int(n/5) % most } //nolint:gosec // a small number
+	f.pass()
+	if r := f.touch(stream, f.now(), draw); r != nil {
+		r.deleted = r.deleted || stream == Media && n%3 == 0
+	}
+	f.pass()
+}
+
 // fails draws from the number of the call and not from the history's source of
 // chance, since pages are asked for beside the writing.
 func (f *fakeFeed) fails() bool {
@@ -73,19 +91,26 @@ func (f *fakeFeed) fails() bool {
 	return f.trouble && f.calls*2654435761%7 == 0
 }
 
-func (f *fakeFeed) matching(q record.Query) []*fakeRow {
-	stream := map[string]string{"Property": VOWProperty, "Media": Media, "PropertyRooms": Rooms, "OpenHouse": OpenHouse}[q.Shape.Resource]
-	var rows []*fakeRow
-	for _, r := range f.rows[stream] {
+func streamOf(q record.Query) string {
+	return map[string]string{"Property": VOWProperty, "Media": Media, "PropertyRooms": Rooms, "OpenHouse": OpenHouse}[q.Shape.Resource]
+}
+
+// matching gives copies, since the rows may change.
+func (f *fakeFeed) matching(q record.Query) []fakeRow {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var rows []fakeRow
+	for _, r := range f.rows[streamOf(q)] {
 		switch {
 		case len(q.Only.Keys) > 0 && q.Only.Field == q.Shape.Parent && !slices.Contains(q.Only.Keys, r.parent),
 			len(q.Only.Keys) > 0 && q.Only.Field == q.Shape.Key && !slices.Contains(q.Only.Keys, r.key),
-			!q.All && q.After != (record.Cursor{}) && r.upTo(q.After.Timestamp, q.After.Key):
+			!q.All && q.After != (record.Cursor{}) && r.upTo(q.After.Timestamp, q.After.Key),
+			q.From != "" && r.stamp() < q.From, q.Before != "" && r.stamp() >= q.Before:
 		default:
-			rows = append(rows, r)
+			rows = append(rows, *r)
 		}
 	}
-	slices.SortFunc(rows, func(a, b *fakeRow) int { return cmp.Or(cmp.Compare(a.stamp(), b.stamp()), cmp.Compare(a.key, b.key)) })
+	slices.SortFunc(rows, func(a, b fakeRow) int { return cmp.Or(cmp.Compare(a.stamp(), b.stamp()), cmp.Compare(a.key, b.key)) })
 	return rows
 }
 
@@ -93,6 +118,7 @@ func (f *fakeFeed) Page(ctx context.Context, q record.Query, yield func(record.R
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	f.live(streamOf(q))
 	rows := f.matching(q)
 	rows = rows[:min(len(rows), q.Top)]
 	if f.cap > 0 {

@@ -176,10 +176,10 @@ func (s *fakeStore) batch(g *record.Group, b *record.Batch) {
 			continue
 		case r.Deleted:
 			b.Outcome.Deleted++
-			if there {
+			if there && old <= r.Hash {
 				b.Outcome.Removed++
+				delete(rows, id)
 			}
-			delete(rows, id)
 		case there && old >= r.Hash:
 			b.Outcome.Unchanged++
 		default:
@@ -221,6 +221,8 @@ func (s *fakeStore) check(stream string) (err error) {
 	if st.Position == nil {
 		return nil
 	}
+	s.feed.mu.Lock()
+	defer s.feed.mu.Unlock()
 	for _, r := range s.feed.rows[shapeOf(stream)] {
 		if r.late || !r.upTo(st.Position.Timestamp, st.Position.Key) {
 			continue

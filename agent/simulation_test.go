@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,6 +74,7 @@ type simulation struct {
 	*rand.Rand
 	config Config
 	clock  time.Time
+	later  atomic.Int64 // nanoseconds that have passed in the run under way
 	feed   *fakeFeed
 	store  *fakeStore
 	story  []string
@@ -90,8 +92,12 @@ func newSimulation(seed uint64, dir string) *simulation {
 	for _, s := range []*Sizes{&c.Property, &c.Media, &c.Rooms, &c.OpenHouse} {
 		*s = Sizes{Page: 2 + h.IntN(8), Batch: 1 + h.IntN(4)}
 	}
-	c.RetryFor, c.Now = 24*time.Hour, func() time.Time { return h.clock }
-	h.feed = &fakeFeed{rows: make(map[string][]*fakeRow), now: c.Now, draw: h.IntN, cap: h.IntN(2) * (2 + h.IntN(3)), noCount: h.IntN(4) == 0}
+	c.Parallel = 1 + h.IntN(4)
+	c.RetryFor, c.Now = 24*time.Hour, func() time.Time { return h.clock.Add(time.Duration(h.later.Load())) }
+	h.feed = &fakeFeed{
+		rows: make(map[string][]*fakeRow), now: c.Now, pass: func() { h.later.Add(int64(time.Second)) },
+		cap: h.IntN(2) * (2 + h.IntN(3)), noCount: h.IntN(4) == 0,
+	}
 	h.feed.add(VOWProperty, h.feed.newKey(), "", h.clock) // without listings children are not looked at
 	h.store = &fakeStore{fakeTruth: newTruth(), feed: h.feed, draw: h.IntN, state: h.stateFile}
 	return h
@@ -119,8 +125,8 @@ func (h *simulation) play(ctx context.Context) error {
 			return err
 		}
 	}
-	h.store.trouble, h.feed.trouble = false, false
 	for range 2 { // the second brings home what the first brought parents for
+		h.store.trouble, h.feed.trouble, h.feed.lively = false, false, false
 		if err := h.run(ctx, false); err != nil {
 			return err
 		}
@@ -158,6 +164,11 @@ func (h *simulation) news() {
 			}
 		case n < 18:
 			h.feed.add(Media, fmt.Sprint("bad", h.Uint32()), h.feed.anyKey(h.IntN), at).bad = true
+		case n < 19 && h.IntN(2) == 0: // enough for several windows
+			for range 20 + h.IntN(40) {
+				h.clock = h.clock.Add(time.Duration(h.IntN(3)) * time.Second)
+				h.feed.add(Media, fmt.Sprint("m", h.Uint32()), h.feed.anyKey(h.IntN), h.clock.Add(-time.Minute))
+			}
 		default: // a cluster of one second
 			for range 5 + h.IntN(10) {
 				h.feed.add(Rooms, fmt.Sprint("s", h.Uint32()), h.feed.anyKey(h.IntN), at)
@@ -215,6 +226,7 @@ func (h *simulation) run(ctx context.Context, mayDie bool) error {
 		return errors.Join(err, file.Close())
 	}
 	h.store.trouble, h.feed.trouble, h.store.dieIn, h.store.dead = mayDie, mayDie, 0, nil
+	h.feed.lively = mayDie && h.IntN(2) == 0
 	if mayDie && h.IntN(2) == 0 {
 		h.store.dieIn = 1 + h.IntN(40)
 	}
@@ -231,6 +243,8 @@ func (h *simulation) run(ctx context.Context, mayDie bool) error {
 	if closed := file.Close(); closed != nil {
 		return closed
 	}
+	// What comes next is behind what came during the run, also by its timestamp.
+	h.clock = h.clock.Add(time.Duration(h.later.Swap(0)) + 2*time.Minute)
 	h.tell("run %v at %s: %v", sel.Streams, h.clock.Format(time.TimeOnly), err)
 	h.settled = err == nil && len(sel.Streams) == 0
 	switch {

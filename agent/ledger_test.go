@@ -1,0 +1,93 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"resoagent/checkpoint"
+	"resoagent/internal/harness"
+	"resoagent/internal/postgres"
+	"resoagent/internal/record"
+	"resoagent/keyset"
+)
+
+// Two windows that share keys, each of which stores what the other deletes: the
+// database finds deadlocks, and the groups that it gives up are played again.
+// Both stores have every group in the end, in one order.
+func TestWindowsThatShareKeys(t *testing.T) {
+	t.Parallel()
+	db := harness.NewPostgres(t)
+	dest, err := postgres.Open(postgres.Options{URL: db.URL, Schema: db.Schema, Connections: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dest.Close() //nolint:errcheck // of a test
+	if _, err := dest.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dest.Claim(t.Context(), record.Owner{StateID: "x", Host: "h", Lease: time.Minute}, Streams()); err != nil {
+		t.Fatal(err)
+	}
+	file, err := checkpoint.Open(t.TempDir(), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close() //nolint:errcheck // as above
+	a := &Agent{config: DefaultConfig(), dest: dest, file: file, keys: &keyset.Set{}}
+	l := a.ledger(&standing{stream: a.config.stream(Media), next: 1})
+
+	const most, keys = 500, 60
+	var retries, groups atomic.Int64
+	window := func(which int) func(context.Context) error {
+		return func(ctx context.Context) error {
+			retry := newRetrier("destination", time.Minute, func(Event) { retries.Add(1) })
+			for n := 0; n < most && retries.Load() < 2; n++ {
+				groups.Add(1)
+				if _, err := l.commit(ctx, sharedKeys(which, n, keys), retry, func(s checkpoint.Stream) (checkpoint.Stream, error) {
+					s.Counters.Written++
+					return s, nil
+				}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	if err := together(t.Context(), 2, []func(context.Context) error{window(0), window(1)}); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d groups were played again", retries.Load())
+	if retries.Load() == 0 {
+		t.Errorf("%d groups, and no deadlock: this shows nothing", groups.Load())
+	}
+	all := groups.Load()
+	marks, err := dest.Marks(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range marks {
+		if m.Stream == Media && m.Sequence != uint64(all) {
+			t.Errorf("the destination is at %d, want %d", m.Sequence, all)
+		}
+	}
+	if s := l.st.state; s.Sequence != uint64(all) || s.Counters.Written != all {
+		t.Errorf("the account says %d, %+v", s.Sequence, s.Counters)
+	}
+}
+
+// sharedKeys is a group that stores every other key and deletes those between.
+func sharedKeys(which, n, keys int) *record.Group {
+	shape := record.Media()
+	at := time.Date(2026, 1, 1, 0, 0, 2*n+which, 0, time.UTC)
+	b := record.Batch{Page: 1, Number: 1}
+	for k := range keys {
+		b.Records = append(b.Records, record.Record{
+			Key: fmt.Sprintf("k%03d", k), Parent: "p", Timestamp: record.WholeSecond(at), Time: at, Deleted: (k+which)%2 == 0,
+			Hash: int64(2*n + which), JSON: []byte(`{}`), Values: make([]record.Value, len(shape.Columns)),
+		})
+	}
+	return &record.Group{Stream: Media, Shape: shape, RunID: "run", Batches: []record.Batch{b}}
+}
