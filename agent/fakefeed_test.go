@@ -35,7 +35,7 @@ type fakeFeed struct {
 	keys    int
 	now     func() time.Time
 	pass    func() // lets a second pass
-	cap     int // rows that a page has at most; 0: as asked
+	cap     int    // rows that a page has at most; 0: as asked
 	noCount bool
 	trouble bool
 	lively  bool // rows change while they are read
@@ -74,7 +74,7 @@ func (f *fakeFeed) live(stream string) {
 	if !f.lively || n%5 != 0 {
 		return
 	}
-	draw := func(most int) int { return int(n/5) % most } //nolint:gosec // a small number
+	draw := func(most int) int { return int(n/5) % most }
 	f.pass()
 	if r := f.touch(stream, f.now(), draw); r != nil {
 		r.deleted = r.deleted || stream == Media && n%3 == 0

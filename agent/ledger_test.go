@@ -39,7 +39,7 @@ func TestWindowsThatShareKeys(t *testing.T) {
 	a := &Agent{config: DefaultConfig(), dest: dest, file: file, keys: &keyset.Set{}}
 	l := a.ledger(&standing{stream: a.config.stream(Media), next: 1})
 
-	const most, keys = 500, 60
+	const most, keys = 100, 2000
 	var retries, groups atomic.Int64
 	window := func(which int) func(context.Context) error {
 		return func(ctx context.Context) error {
@@ -85,7 +85,7 @@ func sharedKeys(which, n, keys int) *record.Group {
 	b := record.Batch{Page: 1, Number: 1}
 	for k := range keys {
 		b.Records = append(b.Records, record.Record{
-			Key: fmt.Sprintf("k%03d", k), Parent: "p", Timestamp: record.WholeSecond(at), Time: at, Deleted: (k+which)%2 == 0,
+			Key: fmt.Sprintf("k%04d", k), Parent: "p", Timestamp: record.WholeSecond(at), Time: at, Deleted: (k+which)%2 == 0,
 			Hash: int64(2*n + which), JSON: []byte(`{}`), Values: make([]record.Value, len(shape.Columns)),
 		})
 	}
