@@ -20,6 +20,7 @@ type settings struct {
 	format   string
 	quiet    bool
 	filename string
+	memory   memoryLimit
 }
 
 func (s *settings) register(fs *flag.FlagSet, env environment) {
@@ -55,6 +56,7 @@ func (s *settings) register(fs *flag.FlagSet, env environment) {
 	fs.DurationVar(&c.Lease, "lease", c.Lease, "how long the destination stays owned by an agent that died")
 	fs.StringVar(&c.CAFile, "ca-file", "", "`file` with an extra root certificate (PEM)")
 	fs.BoolVar(&c.AllowPlaintext, "allow-plaintext", false, "allow http:// to another host; the token is sent unencrypted")
+	fs.StringVar((*string)(&s.memory), "memory-limit", defaultMemoryLimit, "`size` that the heap is kept under; GOMEMLIMIT comes before it")
 	fs.StringVar(&s.format, "log-format", "text", "`format`: text for people, json for one object a line")
 	fs.BoolVar(&s.quiet, "quiet", false, "only phases, problems and the summary")
 }
@@ -63,6 +65,9 @@ func (s *settings) register(fs *flag.FlagSet, env environment) {
 func (s *settings) complete() error {
 	if s.format != "text" && s.format != "json" {
 		return fmt.Errorf("%w: --log-format is %q, must be text or json", errUsage, s.format)
+	}
+	if _, err := s.memory.check(); err != nil {
+		return err
 	}
 	if s.config.StateDir == "" {
 		return fmt.Errorf("%w: there is no home directory to keep the state in; set --state-dir", errUsage)

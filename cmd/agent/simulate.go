@@ -22,6 +22,7 @@ type simulateCommand struct {
 	pageCap   int
 	nextLink  bool
 	noCount   bool
+	plain     bool
 	latency   time.Duration
 	perMinute int
 }
@@ -48,6 +49,7 @@ func (c *simulateCommand) register(fs *flag.FlagSet) {
 	fs.IntVar(&c.pageCap, "page-cap", 0, "silently send at most `rows` a page, 0: as asked")
 	fs.BoolVar(&c.nextLink, "next-link", false, "send @odata.nextLink")
 	fs.BoolVar(&c.noCount, "no-count", false, "refuse $count")
+	fs.BoolVar(&c.plain, "uncompressed", false, "answer without gzip")
 	fs.DurationVar(&c.latency, "latency", 0, "time before each answer")
 	fs.IntVar(&c.perMinute, "requests-per-minute", 0, "answer 429 beyond `n` requests a minute, 0: no limit")
 }
@@ -65,7 +67,7 @@ func (c *simulateCommand) exec(ctx context.Context, args []string) error {
 		return err
 	}
 	f := &c.options.Faults
-	f.PageCap, f.Latency, f.RequestsPerMinute = c.pageCap, c.latency, c.perMinute
+	f.PageCap, f.Latency, f.RequestsPerMinute, f.Uncompressed = c.pageCap, c.latency, c.perMinute, c.plain
 	if c.nextLink {
 		f.NextLink = simulator.NextLinkAfter
 	}

@@ -74,6 +74,9 @@ func (c *syncCommand) exec(ctx context.Context, args []string) error {
 		console.Plan(c.stdout, items, left)
 		return nil
 	}
+	if err := c.memory.apply(c.env); err != nil {
+		return err
+	}
 	observe, done := c.observer(c.stdout)
 	defer done()
 	c.config.Observe = observe

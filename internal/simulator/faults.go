@@ -31,6 +31,8 @@ type Faults struct {
 	CountDelta int
 	// CountAbsent leaves @odata.count out.
 	CountAbsent bool
+	// Uncompressed answers without gzip, whatever the client takes.
+	Uncompressed bool
 	// Latency passes before each answer.
 	Latency time.Duration
 	// AllowAnyUserAgent lets Go's default User-Agent in; otherwise it gets

@@ -59,7 +59,7 @@ func errorBody(r *refusal) []byte {
 // sendPage writes the rows one after another, through the faults of bodies.
 func (x *exchange) sendPage(q *query, p page) {
 	header := x.header(contentJSON)
-	compressed := acceptsGzip(x.request)
+	compressed := acceptsGzip(x.request) && !x.faults.Uncompressed
 	if compressed {
 		header.Set("Content-Encoding", "gzip")
 	}
