@@ -16,7 +16,7 @@ FUZZTIME = 30s
 # How long each suite of soak runs.
 DURATION = 10m
 
-.PHONY: help build demo test check lint fmt fmt-check vet vulns fuzz fuzz-briefly mutants crashes soak clean
+.PHONY: help build demo test check lint fmt fmt-check vet vulns fuzz fuzz-briefly mutants crashes soak bench clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,7 @@ fmt-check:
 vet:
 	go vet ./...
 	go vet -tags crashpoints ./internal/crashpoint ./cmd/agent
+	go vet -tags nocheckpoints ./agent
 
 vulns: ## look for known vulnerabilities, where the Go project's database can be reached
 	scripts/vulns
@@ -77,6 +78,11 @@ soak: ## simulation, then random kills, each for DURATION (10m)
 
 mutants: ## plant every bug of scripts/mutants in turn and show that the tests catch it (half an hour)
 	scripts/mutants.sh
+
+# ONLY names one table; the others in the document stay.
+bench: ## measure against COPY and the old way, and write docs/BENCHMARKS.md (an hour; ONLY=backfill for one table)
+	scripts/test-prerequisites
+	go test -count=1 -timeout 0 -v -run TestBenchmarks ./bench -full -write $(CURDIR)/docs -only "$(ONLY)"
 
 clean: ## remove what build made
 	rm -rf bin

@@ -16,15 +16,23 @@ import (
 
 // copy writes records that are not there, the fastest way there is.
 func (w *writer) copy(ctx context.Context, tx pgx.Tx, entries []record.Entry) error {
-	ts, hash, body := w.s.shape.CopyColumns(w.s.feed)
-	columns := w.s.shape.KeyColumns()
-	for _, c := range w.s.shape.Columns {
+	columns, rows := CopyRows(w.s.shape, w.s.feed, entries)
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{w.d.schema, w.s.shape.Table}, columns, rows)
+	return err
+}
+
+// CopyRows gives records in the form of pgx's CopyFrom, with the columns that
+// they fill.
+func CopyRows(shape *record.Shape, feed string, entries []record.Entry) (columns []string, rows pgx.CopyFromSource) {
+	ts, hash, body := shape.CopyColumns(feed)
+	columns = shape.KeyColumns()
+	for _, c := range shape.Columns {
 		columns = append(columns, c.Name)
 	}
 	columns = append(columns, ts, body, hash)
-	rows := &copyRows{shape: w.s.shape, entries: entries, row: make([]any, len(columns)), numbers: make([]pgtype.Numeric, len(columns))}
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{w.d.schema, w.s.shape.Table}, columns, rows)
-	return err
+	return columns, &copyRows{
+		shape: shape, entries: entries, row: make([]any, len(columns)), numbers: make([]pgtype.Numeric, len(shape.Columns)),
+	}
 }
 
 // copyRows gives records to pgx, which wants each value in its type: the wire

@@ -23,33 +23,36 @@ func Unreadable(raw []byte, reason string) Record {
 // refuses an index entry of more than 2,700, and a child's entry holds two keys.
 const maxKey = 512
 
-// Read reads the next array element from dec in one scan: the bytes without
-// null fields, and the typed columns on the way. A record that is well-formed
-// JSON but cannot be stored comes back with its Reason set; an error means that
-// it is not JSON, and that nothing more can be read from dec.
+// Read reads the next array element from dec: the bytes without null fields, and
+// the typed columns on the way. A record that is well-formed JSON but cannot be
+// stored comes back with its Reason set; an error means that it is not JSON, and
+// that nothing more can be read from dec.
 //
 // dec must have been made with DecodeOptions.
-func (s *Shape) Read(dec *jsontext.Decoder) (Record, error) {
-	if dec.PeekKind() != '{' {
-		raw, err := dec.ReadValue()
-		if err != nil {
-			return Record{}, fmt.Errorf("read element: %w", err)
-		}
+func (s *Shape) Read(dec *jsontext.Decoder) (Record, error) { return s.NewReader().Read(dec) }
+
+// Reader reads one record after another; it is not for concurrent use.
+type Reader struct {
+	shape *Shape
+	rec   Record
+	out   []byte // the record without its nulls; used again for the next one
+}
+
+// NewReader makes a reader of the shape's records.
+func (s *Shape) NewReader() *Reader { return &Reader{shape: s} }
+
+// Read is Shape.Read.
+func (r *Reader) Read(dec *jsontext.Decoder) (Record, error) {
+	raw, err := dec.ReadValue()
+	if err != nil {
+		return Record{}, fmt.Errorf("read record: %w", err)
+	}
+	if raw.Kind() != '{' {
 		return Unreadable(raw, "not a JSON object"), nil
 	}
-	if _, err := dec.ReadToken(); err != nil {
-		return Record{}, fmt.Errorf("read record: %w", err)
-	}
-	r := reader{shape: s, rec: Record{Values: make([]Value, len(s.Columns))}}
-	r.out = append(make([]byte, 0, 1024), '{')
-	for dec.PeekKind() != '}' {
-		if err := r.field(dec); err != nil {
-			return Record{}, err
-		}
-	}
-	if _, err := dec.ReadToken(); err != nil {
-		return Record{}, fmt.Errorf("read record: %w", err)
-	}
+	r.rec = Record{Values: make([]Value, len(r.shape.Columns))}
+	r.out = append(r.out[:0], '{')
+	walk(raw, r.field)
 	r.out = append(r.out, '}')
 	return r.finish(), nil
 }
@@ -61,64 +64,45 @@ func DecodeOptions() []jsontext.Options {
 	return []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 }
 
-type reader struct {
-	shape *Shape
-	rec   Record
-	out   []byte
-}
-
-func (r *reader) field(dec *jsontext.Decoder) error {
-	name, err := dec.ReadValue()
-	if err != nil {
-		return fmt.Errorf("read field name: %w", err)
+// field keeps a field, unless it is null: in this API that is the same as absent.
+func (r *Reader) field(name, value []byte) {
+	if value[0] == 'n' {
+		return
 	}
-	// The name's bytes live until the next read: it is copied to the output
-	// first and taken back if the value turns out to be null.
-	start := len(r.out)
-	if start > 1 {
+	if len(r.out) > 1 {
 		r.out = append(r.out, ',')
 	}
-	at := len(r.out)
 	r.out = append(r.out, name...)
-	end := len(r.out)
-	if dec.PeekKind() == 'n' {
-		r.out = r.out[:start]
-		return dec.SkipValue()
-	}
-	value, err := dec.ReadValue()
-	if err != nil {
-		return fmt.Errorf("read field %.60s: %w", r.out[at:end], err)
-	}
 	r.out = append(r.out, ':')
 	r.out = append(r.out, value...)
-	r.take(r.out[at+1:end-1], value)
-	return nil
+	r.take(name[1:len(name)-1], value)
 }
 
 // take keeps what the agent itself needs of a field. Names with escapes in them
 // are none of ours.
-func (r *reader) take(name []byte, value jsontext.Value) {
-	s := r.shape
-	switch string(name) {
-	case s.Key:
-		r.rec.Key = text(value)
-	case s.Timestamp:
-		r.rec.Timestamp = text(value)
-	}
-	if s.Parent != "" && string(name) == s.Parent {
-		r.rec.Parent = text(value)
-	}
-	if s.Status != "" && string(name) == s.Status {
-		r.rec.Deleted = text(value) == "Deleted"
-	}
-	i, typed := s.fields[string(name)]
-	if !typed {
+func (r *Reader) take(name []byte, value jsontext.Value) {
+	use, ours := r.shape.fields[string(name)]
+	if !ours {
 		return
 	}
-	v, ok := s.Columns[i].Convert(value)
-	r.rec.Values[i] = v
+	switch use.role {
+	case roleKey:
+		r.rec.Key = text(value)
+	case roleTimestamp:
+		r.rec.Timestamp = text(value)
+	case roleParent:
+		r.rec.Parent = text(value)
+	case roleStatus:
+		r.rec.Deleted = text(value) == "Deleted"
+	}
+	if use.column < 0 {
+		return
+	}
+	c := &r.shape.Columns[use.column]
+	v, ok := c.Convert(value)
+	r.rec.Values[use.column] = v
 	if !ok {
-		r.rec.Unfit = append(r.rec.Unfit, s.Columns[i].Field)
+		r.rec.Unfit = append(r.rec.Unfit, c.Field)
 	}
 }
 
@@ -128,9 +112,9 @@ func text(value jsontext.Value) string {
 	return t
 }
 
-func (r *reader) finish() Record {
+func (r *Reader) finish() Record {
 	rec := &r.rec
-	rec.JSON = r.out
+	rec.JSON = bytes.Clone(r.out)
 	rec.Hash = contentHash(rec.JSON)
 	rec.Reason = r.reason()
 	return *rec
@@ -139,7 +123,7 @@ func (r *reader) finish() Record {
 // reason finds what would make the record unstorable in any destination. Key,
 // parent and time are kept where they are good, also of a reject: it is still a
 // place to resume from.
-func (r *reader) reason() string {
+func (r *Reader) reason() string {
 	rec, s := &r.rec, r.shape
 	at, err := ParseTimestamp(rec.Timestamp)
 	if err == nil {

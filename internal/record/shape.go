@@ -37,8 +37,25 @@ type Shape struct {
 
 	Columns []Column // beside key, parent and the JSON copy
 
-	fields map[string]int // source field to index in Columns
+	fields map[string]use // by source field
 }
+
+// use is what a field is there for.
+type use struct {
+	role   role
+	column int // index in Columns; -1: none
+}
+
+// role is what the agent itself needs a field for.
+type role uint8
+
+const (
+	roleNone role = iota
+	roleKey
+	roleTimestamp
+	roleParent
+	roleStatus
+)
 
 // KeyColumns are the columns of the primary key: the parent first, so that one
 // index serves uniqueness and "all children of this listing".
@@ -59,9 +76,14 @@ func (s *Shape) CopyColumns(feed string) (timestamp, hash, body string) {
 }
 
 func (s *Shape) index() *Shape {
-	s.fields = make(map[string]int, len(s.Columns))
+	s.fields = make(map[string]use, len(s.Columns)+4)
+	for field, r := range map[string]role{s.Key: roleKey, s.Timestamp: roleTimestamp, s.Parent: roleParent, s.Status: roleStatus} {
+		if field != "" {
+			s.fields[field] = use{role: r, column: -1}
+		}
+	}
 	for i, c := range s.Columns {
-		s.fields[c.Field] = i
+		s.fields[c.Field] = use{role: s.fields[c.Field].role, column: i}
 	}
 	return s
 }

@@ -1,10 +1,12 @@
 package record
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -55,6 +57,9 @@ func (c Column) Convert(raw jsontext.Value) (v Value, ok bool) {
 func scalar(raw jsontext.Value) (text string, isString, ok bool) {
 	switch raw.Kind() {
 	case '"':
+		if inner := raw[1 : len(raw)-1]; bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
+			return string(inner), true, true // nothing to decode
+		}
 		b, err := jsontext.AppendUnquote(nil, raw)
 		return string(b), true, err == nil
 	case '0':

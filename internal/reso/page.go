@@ -187,7 +187,7 @@ func (p *page) values(dec *jsontext.Decoder, in *bufio.Reader) (*jsontext.Decode
 	unread := bytes.Clone(dec.UnreadBuffer())
 	rest := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(unread), in), 64<<10)
 	s := splitter{in: rest, limit: record.MaxSize}
-	one := new(jsontext.Decoder)
+	one, reader := new(jsontext.Decoder), p.shape.NewReader()
 	for {
 		ok, err := s.next()
 		if err != nil {
@@ -196,7 +196,7 @@ func (p *page) values(dec *jsontext.Decoder, in *bufio.Reader) (*jsontext.Decode
 		if !ok {
 			break
 		}
-		if err := p.yield(p.record(one, &s)); err != nil {
+		if err := p.yield(p.record(one, reader, &s)); err != nil {
 			return nil, yieldError{err}
 		}
 	}
@@ -212,12 +212,12 @@ func (p *page) values(dec *jsontext.Decoder, in *bufio.Reader) (*jsontext.Decode
 }
 
 // record decodes one element. One that cannot be read is a reject.
-func (p *page) record(dec *jsontext.Decoder, s *splitter) record.Record {
+func (p *page) record(dec *jsontext.Decoder, reader *record.Reader, s *splitter) record.Record {
 	if s.cut {
 		return record.Unreadable(s.element, fmt.Sprintf("larger than %d MiB", record.MaxSize>>20))
 	}
 	dec.Reset(bytes.NewBuffer(s.element), record.DecodeOptions()...)
-	r, err := p.shape.Read(dec)
+	r, err := reader.Read(dec)
 	if err == nil {
 		if _, err = dec.ReadToken(); errors.Is(err, io.EOF) {
 			r.Reason = p.secret.hide(r.Reason)

@@ -131,4 +131,12 @@ func TestGzip(t *testing.T) {
 			t.Errorf("%q: %.100s", accepted, text)
 		}
 	}
+	s.Set(func(f *Faults) { f.Uncompressed = true })
+	s.ResetRequests()
+	r.Header.Set("Accept-Encoding", "gzip")
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	if n := s.Counters().Bytes; w.Header().Get("Content-Encoding") != "" || !json.Valid(w.Body.Bytes()) || n != int64(w.Body.Len()) {
+		t.Errorf("uncompressed: %q, %d of %d bytes counted", w.Header().Get("Content-Encoding"), n, w.Body.Len())
+	}
 }

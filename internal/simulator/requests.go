@@ -26,6 +26,7 @@ type Request struct {
 type Counters struct {
 	Requests   int
 	Rows       int
+	Bytes      int64 // of pages, as they went out
 	ByStatus   map[int]int
 	ByResource map[string]int
 }
@@ -78,7 +79,7 @@ func (s *Simulator) Counters() Counters {
 	s.requestMu.Lock()
 	defer s.requestMu.Unlock()
 	c := newCounters()
-	c.Requests, c.Rows = s.log.counters.Requests, s.log.counters.Rows
+	c.Requests, c.Rows, c.Bytes = s.log.counters.Requests, s.log.counters.Rows, s.log.counters.Bytes
 	for status, n := range s.log.counters.ByStatus {
 		c.ByStatus[status] = n
 	}

@@ -82,8 +82,24 @@ func (x *exchange) sendPage(q *query, p page) {
 		return
 	}
 	x.status(http.StatusOK)
+	out := counted{Writer: x.writer}
 	// An error here means that the client has left.
-	_ = body(x.writer)
+	_ = body(&out)
+	x.simulator.requestMu.Lock()
+	defer x.simulator.requestMu.Unlock()
+	x.simulator.log.counters.Bytes += out.bytes
+}
+
+// counted counts what goes through it.
+type counted struct {
+	io.Writer
+	bytes int64
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	n, err := c.Writer.Write(p)
+	c.bytes += int64(n)
+	return n, err
 }
 
 func acceptsGzip(r *http.Request) bool {
