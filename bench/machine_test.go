@@ -125,8 +125,15 @@ func (b *bench) sync(tb testing.TB, binary string, s *harness.Source, schema, st
 	r.wal = b.wal(tb) - before
 	r.rows = int64(s.Counters().Rows)
 	r.fetched = s.Counters().Bytes
+	if r.anonymous > mostMemory {
+		tb.Errorf("%v: %s of RssAnon, more than %s", flags, size(r.anonymous), size(mostMemory))
+	}
 	return r
 }
+
+// mostMemory is what a run may have of its own, whatever it fetches: the one
+// thing that fails here, since it is no matter of speed.
+const mostMemory = 64 * mebibyte
 
 // wal is how many bytes of log the server has written so far.
 func (b *bench) wal(tb testing.TB) int64 {

@@ -153,7 +153,7 @@ func plot(samples []sample) string {
 		rates = append(rates, rate)
 		most = max(most, rate)
 	}
-	const mostMemory = 80.0 // MiB
+	const scale = 80.0 // MiB
 	x := func(i int) float64 { return left + (width-2*left)*samples[i].at.Seconds()/max(last, 0.001) }
 	y := func(share float64) float64 { return top + (height-top-bottom)*(1-share) }
 	line := func(value func(int) float64) string {
@@ -170,14 +170,14 @@ func plot(samples []sample) string {
 		share := float64(i) / 4
 		fmt.Fprintf(&b, `<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" stroke="#ddd"/>`+"\n", left, width-left, y(share), y(share))
 		fmt.Fprintf(&b, `<text x="%d" y="%.1f" text-anchor="end" fill="#1f6feb">%s</text>`+"\n", left-6, y(share)+4, number(int(most*share)))
-		fmt.Fprintf(&b, `<text x="%d" y="%.1f" fill="#b35900">%.0f MiB</text>`+"\n", width-left+6, y(share)+4, mostMemory*share)
+		fmt.Fprintf(&b, `<text x="%d" y="%.1f" fill="#b35900">%.0f MiB</text>`+"\n", width-left+6, y(share)+4, scale*share)
 		fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">%.0f s</text>`+"\n", left+(width-2*left)*share, height-bottom+18, last*share)
 	}
-	limit := y(64 / mostMemory)
+	limit := y(64 / scale)
 	fmt.Fprintf(&b, `<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" stroke="#b35900" stroke-dasharray="4 4"/>`+"\n", left, width-left, limit, limit)
 	fmt.Fprintf(&b, `<polyline fill="none" stroke="#1f6feb" stroke-width="1.5" points="%s"/>`+"\n", line(func(i int) float64 { return rates[i] / max(most, 1) }))
 	fmt.Fprintf(&b, `<polyline fill="none" stroke="#b35900" stroke-width="1.5" points="%s"/>`+"\n",
-		line(func(i int) float64 { return min(1, float64(samples[i].anonymous)/mebibyte/mostMemory) }))
+		line(func(i int) float64 { return min(1, float64(samples[i].anonymous)/mebibyte/scale) }))
 	fmt.Fprintf(&b, `<text x="%d" y="18" fill="#1f6feb">rows/s as fetched: listings of 8 KB first, then media of 770 bytes</text>`+"\n", left)
 	fmt.Fprintf(&b, `<text x="%d" y="18" text-anchor="end" fill="#b35900">RssAnon (dashed: 64 MiB)</text>`+"\n", width-left)
 	b.WriteString("</svg>\n")

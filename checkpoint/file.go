@@ -61,6 +61,9 @@ func Open(dir string, now time.Time) (*File, error) {
 		isNew = true
 	}
 	f, err := open(path, false)
+	if err == nil {
+		f, err = compact(path, f)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +158,21 @@ func openBolt(path string, readOnly bool) (*File, error) {
 		}
 		return nil, err
 	}
+	if !f.hasName(path) {
+		// Whoever had the lock has put another file in its place.
+		return nil, errors.Join(bolterrors.ErrTimeout, f.db.Close())
+	}
 	return f, nil
+}
+
+// hasName reports whether the open file is the one that has the name now.
+func (f *File) hasName(path string) bool {
+	mine, err := f.os.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Lstat(path)
+	return err == nil && os.SameFile(mine, named)
 }
 
 func (f *File) readHeader(tx *bolt.Tx) error {
