@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -154,4 +155,24 @@ func TestOneWindowFails(t *testing.T) {
 	if fetched := int64(s.source.Counters().Rows); fetched > total-done+1 {
 		t.Errorf("%d records were fetched again", fetched-(total-done))
 	}
+}
+
+// An empty page is not the end of a window either, as long as the source counts
+// more in it.
+func TestEmptyPagesInWindows(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
+	s.config.Parallel = 4
+	s.mustSync(t, agent.VOWProperty)
+	s.source.Set(func(f *simulator.Faults) {
+		f.Strike(simulator.Strike{
+			Fault: simulator.Fault{Kind: simulator.EmptyPage}, Next: 6, Resource: simulator.Media,
+			Match: func(r *http.Request) bool { return strings.Contains(r.URL.RawQuery, "$top=50") },
+		})
+	})
+	s.mustSync(t, agent.Media)
+	if started := of[agent.PassStarted](s.log); started[1].Windows < 3 {
+		t.Fatalf("%d windows", started[1].Windows)
+	}
+	harness.Compare(t, s.source, s.db, harness.Feeds{VOW: true, Media: simulator.VOW})
 }
