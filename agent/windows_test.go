@@ -166,8 +166,11 @@ func TestEmptyPagesInWindows(t *testing.T) {
 	s.mustSync(t, agent.VOWProperty)
 	s.source.Set(func(f *simulator.Faults) {
 		f.Strike(simulator.Strike{
-			Fault: simulator.Fault{Kind: simulator.EmptyPage}, Next: 6, Resource: simulator.Media,
-			Match: func(r *http.Request) bool { return strings.Contains(r.URL.RawQuery, "$top=50") },
+			Fault: simulator.Fault{Kind: simulator.EmptyPage}, Next: 3, Resource: simulator.Media,
+			Match: func(r *http.Request) bool { // pages of the first window; what the last ones miss is found behind them
+				q := r.URL.RawQuery
+				return strings.Contains(q, "$top=50") && strings.Contains(q, "%20lt%20") && !strings.Contains(q, "%20ge%20")
+			},
 		})
 	})
 	s.mustSync(t, agent.Media)
