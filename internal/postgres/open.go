@@ -39,6 +39,8 @@ type Destination struct {
 	pooler  bool
 	synclog string // SyncLog's name as written in SQL, known after Migrate
 	owner   string // the state that claimed the destination
+	// temporary: this user may make temporary tables; known after Migrate.
+	temporary bool
 
 	incarnation int64 // of the claim; 0 before it
 }
@@ -132,7 +134,8 @@ func (d *Destination) Migrate(ctx context.Context) (migrations.Result, error) {
 		return result, wrap("migrate", err)
 	}
 	d.synclog = result.SyncLog
-	return result, nil
+	err = d.pool.QueryRow(ctx, `SELECT has_database_privilege(current_database(), 'TEMPORARY')`).Scan(&d.temporary)
+	return result, wrap("migrate", err)
 }
 
 // Close closes all connections.

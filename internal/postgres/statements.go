@@ -22,6 +22,9 @@ type statements struct {
 	// hash, each as an array; merge is its form for a normal pass, which never
 	// overwrites a newer row, force overwrites any.
 	merge, force string
+	// The same from the table agent_stage, which stage makes for the transaction.
+	stage                    string
+	stagedMerge, stagedForce string
 }
 
 func casts() map[record.Kind]string {
@@ -51,20 +54,26 @@ func (d *Destination) statements(shape *record.Shape, feed string) statements {
 			table, strings.Join(arrays, ", "), n+1, strings.Join(keys, ", "), strings.Join(join, " AND "), ts, n+2, strings.Join(keys, ", t."))
 	}
 
-	upsert := upsertText(shape, feed, table)
-	s.force = upsert
-	s.merge = fmt.Sprintf("%s WHERE t.%s IS NULL OR t.%s <= excluded.%s", upsert, ts, ts, ts)
+	s.force, s.stagedForce = upsertTexts(shape, feed, table)
+	notOlder := fmt.Sprintf(" WHERE t.%s IS NULL OR t.%s <= excluded.%s", ts, ts, ts)
+	s.merge, s.stagedMerge = s.force+notOlder, s.stagedForce+notOlder
+	s.stage = fmt.Sprintf("CREATE TEMPORARY TABLE %s (LIKE %s) ON COMMIT DROP", stageTable, table)
 	return s
 }
 
-func upsertText(shape *record.Shape, feed, table string) string {
+// stageTable holds records on their way into a table, for one transaction.
+const stageTable = "agent_stage"
+
+// upsertTexts are the statements that insert or overwrite, from arrays and from
+// the staging table.
+func upsertTexts(shape *record.Shape, feed, table string) (arrays, staged string) {
 	ts, hash, body := shape.CopyColumns(feed)
 	keys := shape.KeyColumns()
 	cast := casts()
-	var names, arrays, values, sets []string
+	var names, places, values, sets []string
 	column := func(name, array, as string) {
 		names = append(names, name)
-		arrays = append(arrays, fmt.Sprintf("$%d::%s[]", len(arrays)+1, array))
+		places = append(places, fmt.Sprintf("$%d::%s[]", len(places)+1, array))
 		value := "u." + name
 		if as != array {
 			value += "::" + as
@@ -89,9 +98,11 @@ func upsertText(shape *record.Shape, feed, table string) string {
 	for _, name := range []string{ts, body, hash} {
 		sets = append(sets, name+" = excluded."+name)
 	}
-	return fmt.Sprintf("INSERT INTO %s AS t (%s) SELECT %s FROM unnest(%s) AS u(%s) ON CONFLICT (%s) DO UPDATE SET %s",
-		table, strings.Join(names, ", "), strings.Join(values, ", "), strings.Join(arrays, ", "),
-		strings.Join(names, ", "), strings.Join(keys, ", "), strings.Join(sets, ", "))
+	list := strings.Join(names, ", ")
+	head := fmt.Sprintf("INSERT INTO %s AS t (%s) SELECT ", table, list)
+	tail := fmt.Sprintf(" ON CONFLICT (%s) DO UPDATE SET %s", strings.Join(keys, ", "), strings.Join(sets, ", "))
+	arrays = head + strings.Join(values, ", ") + " FROM unnest(" + strings.Join(places, ", ") + ") AS u(" + list + ")" + tail
+	return arrays, head + list + " FROM " + stageTable + tail
 }
 
 // keyArrays are the key columns of records as arguments.
