@@ -45,7 +45,7 @@ type PassStarted struct {
 	Done    int64
 	Total   *int64 // nil: the source does not count
 	Keys    uint64 // parent keys loaded, for children
-	Windows int    // that are read side by side first; 0: none
+	Windows int    // that are read side by side first, and are not done; 0: none
 }
 
 // PageStarted: a page is asked for.

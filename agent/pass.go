@@ -93,14 +93,19 @@ func (a *Agent) pass(ctx context.Context, runID string, st *standing, force bool
 	if p.PageDone {
 		next = 1
 	}
-	from := st.from().Timestamp
+	from, windows := st.from().Timestamp, 0
 	if len(p.Windows) > 0 && resumed {
 		from = cmp.Or(p.Windows[0].Cursor.Timestamp, p.Windows[0].From, from)
+	}
+	for _, w := range p.Windows {
+		if !w.Done {
+			windows++
+		}
 	}
 	a.observe(PassStarted{
 		Stream: st.stream.name, Feed: st.stream.feed, From: from, Full: p.Full, Forced: p.Forced,
 		Resumed: resumed, Batch: next, Batches: st.stream.batches(), Done: st.state.Counters.Seen(),
-		Total: p.Total, Keys: a.keys.Stats().Keys, Windows: len(p.Windows),
+		Total: p.Total, Keys: a.keys.Stats().Keys, Windows: windows,
 	})
 	err := a.walks(ctx, st, work, retry)
 	report := PassReport{

@@ -29,9 +29,9 @@ const (
 	// mostWindow is how many records it has at most: sources have limits at
 	// 100,000, and its count is an estimate.
 	mostWindow = 90_000
-	// windowsEach is how many windows there are for each that is read at a time,
-	// so that they end together.
-	windowsEach = 4
+	// windowsEach is how many windows there are for each that is read at a time. They
+	// are equally large, so that the last ones end together.
+	windowsEach = 2
 	// mostCuts bounds how often a span is divided further.
 	mostCuts = 8
 	// nearest is how far before now the last window ends at least.
@@ -111,7 +111,7 @@ func (c *cutter) divide(ctx context.Context, parts []part) (next []part, changed
 	for _, p := range parts {
 		seconds := int64(p.before.Sub(p.from) / time.Second)
 		n := min((p.records+c.target-1)/c.target, seconds)
-		if p.records <= c.target+c.target/2 || n < 2 {
+		if p.records <= 2*c.target || n < 2 {
 			next = append(next, p)
 			continue
 		}
@@ -160,24 +160,35 @@ func (c *cutter) count(ctx context.Context, p part) (n int64, ok bool, err error
 	return n, ok, err
 }
 
-// windows joins neighbours that are small.
+// windows draws the borders so that each window has as many records, as far as the
+// counts tell: between two counts the records are taken to be spread evenly.
 func (c *cutter) windows(parts []part) (windows []checkpoint.Window) {
-	var records int64
+	var all int64
 	for _, p := range parts {
-		if n := len(windows); n > 0 && records+p.records <= c.target+c.target/4 {
-			windows[n-1].Before = record.WholeSecond(p.before)
-			records += p.records
-			continue
-		}
-		w := checkpoint.Window{Before: record.WholeSecond(p.before)}
-		if p.first {
-			w.Cursor = c.st.state.Pass.Cursor
-		} else {
-			w.From = record.WholeSecond(p.from)
+		all += p.records
+	}
+	n := max(1, (all+c.target-1)/c.target)
+	w := checkpoint.Window{Place: checkpoint.Place{Cursor: c.st.state.Pass.Cursor}}
+	end := func(at time.Time) {
+		if w.Before = record.WholeSecond(at); w.Before == w.From {
+			return // no time between two borders
 		}
 		windows = append(windows, w)
-		records = p.records
+		w = checkpoint.Window{From: w.Before}
 	}
+	var seen int64
+	border := int64(1)
+	for _, p := range parts {
+		for ; border < n && seen+p.records >= all*border/n; border++ {
+			share := float64(all*border/n-seen) / float64(max(p.records, 1))
+			at := p.from.Add(time.Duration(share * float64(p.before.Sub(p.from)))).Truncate(time.Second)
+			if at.After(parts[0].from) {
+				end(at)
+			}
+		}
+		seen += p.records
+	}
+	end(parts[len(parts)-1].before)
 	if len(windows) < 2 {
 		return nil
 	}
