@@ -48,12 +48,11 @@ type part struct {
 // cut divides what a pass has before it, or gives nothing where that is not
 // worth it or the source does not count.
 func (a *Agent) cut(ctx context.Context, st *standing, left int64, pace *throttle, retry *retrier) ([]checkpoint.Window, error) {
-	least := int64(leastWindow * st.stream.sizes.Page)
-	target := min(mostWindow, max(least, left/int64(windowsEach*a.config.Parallel)))
-	if a.config.Parallel < 2 || left < 2*target || st.state.Pass.Second {
+	n := howMany(left, int64(a.config.Parallel), int64(leastWindow*st.stream.sizes.Page))
+	if n < 2 || st.state.Pass.Second {
 		return nil, nil
 	}
-	c := &cutter{agent: a, st: st, pace: pace, target: target}
+	c := &cutter{agent: a, st: st, pace: pace, number: n, target: left / n}
 	first, ok, err := c.first(ctx, retry)
 	end := a.now().Add(-max(a.config.Lookback, nearest)).Truncate(time.Second)
 	if err != nil || !ok || !first.Before(end) {
@@ -72,11 +71,23 @@ func (a *Agent) cut(ctx context.Context, st *standing, left int64, pace *throttl
 	return c.windows(parts), nil
 }
 
+// howMany is the number of windows for so many records: a full round or more for
+// those that are read at a time, or as many as there can be.
+func howMany(records, parallel, least int64) int64 {
+	if parallel < 2 {
+		return 1
+	}
+	n := max(windowsEach*parallel, (records+mostWindow-1)/mostWindow)
+	n = (n + parallel - 1) / parallel * parallel
+	return min(n, records/least)
+}
+
 type cutter struct {
 	agent  *Agent
 	st     *standing
 	pace   *throttle
-	target int64
+	number int64 // of windows
+	target int64 // records of each
 }
 
 // first finds the time of the first record before the pass.
@@ -167,7 +178,7 @@ func (c *cutter) windows(parts []part) (windows []checkpoint.Window) {
 	for _, p := range parts {
 		all += p.records
 	}
-	n := max(1, (all+c.target-1)/c.target)
+	n := c.number
 	w := checkpoint.Window{Place: checkpoint.Place{Cursor: c.st.state.Pass.Cursor}}
 	end := func(at time.Time) {
 		if w.Before = record.WholeSecond(at); w.Before == w.From {
