@@ -29,8 +29,11 @@ demo: ## sync from a simulated feed into an embedded database; needs Go alone
 
 # checkptr=0: the check of pointer arithmetic that comes with -race makes SQLite, which is translated from C, crawl.
 # parallel 8: many tests wait for pauses that the agent keeps, so more run at once than there are cores.
+# The protocol's tests also with one window at a time and with four; the race detector sees two.
 test: ## run all tests under the race detector
 	scripts/test-prerequisites
+	go test -parallel 8 -timeout 20m ./agent -parallel-windows 1
+	go test -parallel 8 -timeout 20m ./agent -parallel-windows 4
 	go test -race -gcflags=all=-d=checkptr=0 -parallel 8 -timeout 20m ./...
 
 check: fmt-check vet lint vulns fuzz-briefly test ## what has to pass before a change goes in
