@@ -105,7 +105,7 @@ func machine() string {
 		}
 	}
 	commit := "unknown"
-	if out, err := exec.Command("git", "describe", "--always", "--dirty").Output(); err == nil {
+	if out, err := exec.Command("git", "describe", "--always").Output(); err == nil {
 		commit = strings.TrimSpace(string(out))
 	}
 	return fmt.Sprintf("%s, commit %s, %d cores (%s), %s.\n",
