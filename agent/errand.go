@@ -25,7 +25,6 @@ type errands struct {
 	runID string
 	size  int // keys a question; smaller once the source has refused more
 	done  checkpoint.Counters
-	unfit int64
 }
 
 func (a *Agent) errands(runID string) *errands {
@@ -71,7 +70,6 @@ func (e *errands) ask(ctx context.Context, st *standing, only record.Only, arriv
 	}
 	err := a.walk(ctx, f, w)
 	e.done.Add(w.fetched)
-	e.unfit += w.unfit
 	if err != nil {
 		return fmt.Errorf("by %s: %w", only.Field, err)
 	}

@@ -28,8 +28,11 @@ type ledger struct {
 	stored func(checkpoint.Stream) // told of each state that both stores have
 
 	turn  chan struct{} // holds one token while somebody has the turn
-	st    *standing     // this and the next belong to whoever has the turn
+	st    *standing     // this and the next two belong to whoever has the turn
 	inRow int           // rejects in a row, over all groups
+	// broken is why nobody may go on: a commit whose outcome is not known, or that
+	// the state file does not know of. The next start finds out.
+	broken error
 }
 
 func (a *Agent) ledger(st *standing) *ledger {
@@ -64,7 +67,7 @@ func (l *ledger) commit(ctx context.Context, g *record.Group, retry *retrier, ne
 		case l.turn <- struct{}{}:
 			mine = true
 			g.Expect, g.Sequence = l.st.expect, l.st.next
-			return nil
+			return l.broken
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -89,12 +92,16 @@ func (l *ledger) commit(ctx context.Context, g *record.Group, retry *retrier, ne
 		if err == nil {
 			break
 		}
+		if mine && l.broken != nil {
+			return done, l.broken
+		}
 		if mine {
 			// It may be there, and its acknowledgement lost. That is found out
 			// before anybody else moves the mark, and without writing rows: others
 			// hold rows of theirs while they wait for the turn.
 			applied, err := l.settle(ctx, g, retry, err)
 			if err != nil {
+				l.broken = err
 				return done, err
 			}
 			if applied {
@@ -110,7 +117,8 @@ func (l *ledger) commit(ctx context.Context, g *record.Group, retry *retrier, ne
 	retry.succeeded()
 	crashpoint.At(crashpoint.AfterCommit)
 	l.inRow = inRow
-	return done, l.save(g, done.after)
+	l.broken = l.save(g, done.after)
+	return done, l.broken
 }
 
 // settle finds out whether a group is in the destination after an error of its

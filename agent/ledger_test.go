@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -90,4 +91,41 @@ func sharedKeys(which, n, keys int) *record.Group {
 		})
 	}
 	return &record.Group{Stream: Media, Shape: shape, RunID: "run", Batches: []record.Batch{b}}
+}
+
+// taker is a destination that takes every group.
+type taker struct{}
+
+func (taker) Commit(ctx context.Context, g *record.Group) error {
+	if err := g.TakeTurn(ctx); err != nil {
+		return err
+	}
+	_, err := g.Mark(g)
+	return err
+}
+
+func (taker) Applied(context.Context, *record.Group) (bool, error) { return false, nil }
+
+// When the state file cannot be written, the other windows stop with that error,
+// and not with one about a sequence that somebody else has moved.
+func TestNobodyGoesOnBehindABrokenCommit(t *testing.T) {
+	t.Parallel()
+	file, err := checkpoint.Open(t.TempDir(), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a := &Agent{config: DefaultConfig(), dest: taker{}, file: file, keys: &keyset.Set{}}
+	l := a.ledger(&standing{stream: a.config.stream(Media), next: 1})
+	same := func(s checkpoint.Stream) (checkpoint.Stream, error) { return s, nil }
+	commit := func() error {
+		_, err := l.commit(t.Context(), sharedKeys(0, 0, 1), newRetrier("destination", time.Minute, func(Event) {}), same)
+		return err
+	}
+	first, second := commit(), commit()
+	if first == nil || !errors.Is(second, first) {
+		t.Errorf("the first window stopped with %v, the second with %v", first, second)
+	}
 }

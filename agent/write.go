@@ -51,7 +51,6 @@ type writer struct {
 type gathered struct {
 	chunks  []chunk
 	bytes   int
-	since   time.Time
 	orphans map[string]struct{}
 	fresh   bool
 }
@@ -121,7 +120,7 @@ func (w *writer) stop(groups chan<- *gathered, failed <-chan error, err error) e
 	return errors.Join(err, <-failed)
 }
 
-func (w *writer) begin() { w.group = &gathered{since: time.Now(), fresh: w.fresh} }
+func (w *writer) begin() { w.group = &gathered{fresh: w.fresh} }
 
 // finish commits what is left, and with it the end of the walk if it has come to it.
 func (w *writer) finish(ctx context.Context, done bool) error {
@@ -135,9 +134,6 @@ func (w *writer) finish(ctx context.Context, done bool) error {
 
 // add filters a chunk and puts it into the group.
 func (w *writer) add(c chunk) error {
-	if w.group.empty() {
-		w.group.since = time.Now()
-	}
 	if err := w.filter(&c.batch); err != nil {
 		return err
 	}
