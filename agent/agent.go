@@ -9,7 +9,6 @@ import (
 
 	"resoagent/checkpoint"
 	"resoagent/internal/crashpoint"
-	"resoagent/internal/record"
 	"resoagent/keyset"
 	"resoagent/migrations"
 )
@@ -19,18 +18,35 @@ import (
 type Agent struct {
 	config  Config
 	source  Source
+	remote  remote
 	dest    Destination
 	owner   Ownership
 	tables  Tables
 	aside   Aside
 	log     Log
 	migrate func(context.Context) (migrations.Result, error)
-	file    *checkpoint.File
-	keys    *keyset.Set
 	live    live
+	opened  time.Time
 	closers []func() error
 
 	syncing sync.Mutex // one run at a time
+
+	// state guards the two below against being exchanged by reopen while somebody
+	// who does not have syncing reads them.
+	state sync.RWMutex
+	file  *checkpoint.File
+	keys  *keyset.Set
+
+	keepsClaim bool   // between runs, too; guarded by syncing, like the next one
+	unhold     func() // ends the renewing between runs; nil: there is none
+}
+
+// remote is what the source offers beside its records.
+type remote interface {
+	// SetTokens exchanges the feeds' bearer tokens from the next request on.
+	SetTokens(tokens map[string]string)
+	// Traffic tells how much was asked and received so far.
+	Traffic() (requests, bytes int64)
 }
 
 func (a *Agent) now() time.Time { return a.config.now() }
@@ -69,50 +85,39 @@ func (a *Agent) Migrate(ctx context.Context) (migrations.Result, error) {
 	return result, err
 }
 
-// claim sees to the tables, makes this agent the destination's owner and keeps
-// it so until the returned function is called. The context it returns ends when the ownership
-// is lost.
-func (a *Agent) claim(ctx context.Context) (context.Context, []record.Mark, func(), error) {
-	if _, err := a.Migrate(ctx); err != nil {
-		return nil, nil, nil, err
-	}
-	crashpoint.At(crashpoint.Migrated)
-	self := record.Owner{
-		StateID: a.file.StateID(), Host: a.config.Host, StateDir: a.config.StateDir, Lease: a.config.Lease,
-	}
-	var marks []record.Mark
-	err := newRetrier("destination", a.config.RetryFor, a.observe).do(ctx, func() (err error) {
-		marks, err = a.owner.Claim(ctx, self, Streams())
-		return err
-	})
-	if errors.Is(err, record.ErrOwned) {
-		err = fmt.Errorf("%w: %w; wait for its end, or for the lease if it has died", ErrInUse, err)
-	}
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	ctx, lose := context.WithCancelCause(ctx)
-	var renewing sync.WaitGroup
-	renewing.Go(func() { a.renew(ctx, lose) })
-	return ctx, marks, func() {
-		lose(nil)
-		renewing.Wait()
-		// The signal that ends a run must not keep the lease from being given back.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseGrace)
-		defer cancel()
-		if err := a.owner.Release(ctx); err != nil {
-			a.notice(true, "the lease on the destination was not given back: %v; it runs out in %s", err, a.config.Lease)
-		}
-	}, nil
+// Traffic is what an agent has had from its source since it was opened.
+type Traffic struct {
+	Requests int64
+	Bytes    int64 // as they came over the network, compressed
 }
 
-// renew keeps the lease alive. A destination that is away does not end the run:
-// whether somebody took over shows at the next renewal or commit that works.
-func (a *Agent) renew(ctx context.Context, lose context.CancelCauseFunc) {
-	for sleep(ctx, a.config.Lease/3) == nil {
-		if err := a.owner.Renew(ctx, a.config.Lease); errors.Is(err, record.ErrLost) {
-			lose(fmt.Errorf("%w: %w", ErrInUse, err))
-			return
-		}
+// Traffic tells how much was asked of the source so far: what its quotas count.
+func (a *Agent) Traffic() Traffic {
+	if a.remote == nil {
+		return Traffic{}
 	}
+	requests, bytes := a.remote.Traffic()
+	return Traffic{Requests: requests, Bytes: bytes}
+}
+
+// SetTokens exchanges the bearer tokens, also while a run is under way: its next
+// request has the new ones. A feed cannot be added or taken away like this, since
+// the streams that are synced depend on it. ErrConfig: a token is wrong, and
+// nothing was changed.
+func (a *Agent) SetTokens(idx, vow string) error {
+	config := a.config
+	for _, x := range []struct {
+		name     string
+		old, now *string
+	}{{"IDX", &config.IDXToken, &idx}, {"VOW", &config.VOWToken, &vow}} {
+		if (*x.old == "") != (*x.now == "") {
+			return fmt.Errorf("%w: the %s feed cannot be added or taken away while the agent runs; restart it", ErrConfig, x.name)
+		}
+		*x.old = *x.now
+	}
+	if err := config.check(); err != nil {
+		return err
+	}
+	a.remote.SetTokens(map[string]string{feedIDX: idx, feedVOW: vow})
+	return nil
 }

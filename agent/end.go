@@ -75,5 +75,6 @@ func (e incomplete) Error() string {
 	return fmt.Sprintf("an empty page, although %d records are left by the source's count", e.left)
 }
 func (incomplete) Unwrap() error                     { return ErrIncomplete }
+func (incomplete) Kind() string                      { return "incomplete" }
 func (incomplete) Temporary() bool                   { return true }
 func (incomplete) RetryAfter() (time.Duration, bool) { return 0, false }

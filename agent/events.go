@@ -62,8 +62,9 @@ type PageFetched struct {
 	Stream  string
 	Page    int
 	Records int
-	Took    time.Duration
-	Window  int // as in PageStarted
+	Took    time.Duration // that the source needed for it, with all attempts
+	Waited  time.Duration // before that, for the delay between requests
+	Window  int           // as in PageStarted
 }
 
 // PageStored: all records of a page are stored.
@@ -93,6 +94,7 @@ type Retrying struct {
 	What    string
 	Attempt int
 	Wait    time.Duration
+	Cause   string // one of a few: see docs/LOGS.md
 	Err     error
 }
 
@@ -128,6 +130,13 @@ type RunFinished struct {
 	Err    error // nil: done
 }
 
+// RunScheduled: the next run was planned.
+type RunScheduled struct {
+	At       time.Time
+	Wait     time.Duration
+	Failures int // runs that have failed in a row; 0: the last one did not
+}
+
 // Name and the others implement Event.
 
 func (RunStarted) Name() string     { return "run_started" }
@@ -144,6 +153,7 @@ func (KeysLoaded) Name() string     { return "keys_loaded" }
 func (OrphansHome) Name() string    { return "orphans_home" }
 func (PassFinished) Name() string   { return "pass_finished" }
 func (RunFinished) Name() string    { return "run_finished" }
+func (RunScheduled) Name() string   { return "run_scheduled" }
 
 func (RunStarted) Level() slog.Level     { return slog.LevelInfo }
 func (LastSync) Level() slog.Level       { return slog.LevelInfo }
@@ -157,6 +167,7 @@ func (RecordsRefused) Level() slog.Level { return slog.LevelWarn }
 func (KeysLoaded) Level() slog.Level     { return slog.LevelInfo }
 func (OrphansHome) Level() slog.Level    { return slog.LevelInfo }
 func (PassFinished) Level() slog.Level   { return slog.LevelInfo }
+func (RunScheduled) Level() slog.Level   { return slog.LevelInfo }
 
 func (e Notice) Level() slog.Level {
 	if e.Warning {
@@ -170,112 +181,4 @@ func (e RunFinished) Level() slog.Level {
 		return slog.LevelError
 	}
 	return slog.LevelInfo
-}
-
-func (e RunStarted) Attrs() []slog.Attr {
-	return []slog.Attr{slog.String("run", e.ID), slog.Any("streams", e.Streams), slog.Bool("force", e.Force)}
-}
-
-func (e Notice) Attrs() []slog.Attr { return []slog.Attr{slog.String("text", e.Text)} }
-
-func (e LastSync) Attrs() []slog.Attr { return []slog.Attr{slog.Any("positions", e.Positions)} }
-
-func (e PassStarted) Attrs() []slog.Attr {
-	attrs := append([]slog.Attr{
-		slog.String("stream", e.Stream), slog.String("from", e.From), slog.Bool("full", e.Full),
-		slog.Bool("forced", e.Forced), slog.Bool("resumed", e.Resumed),
-		slog.Int("batch", e.Batch), slog.Int("batches", e.Batches), slog.Int64("done", e.Done),
-	}, total(e.Total)...)
-	if e.Windows > 0 {
-		attrs = append(attrs, slog.Int("windows", e.Windows))
-	}
-	return attrs
-}
-
-func (e PageStarted) Attrs() []slog.Attr {
-	return append(page(e.Stream, e.Window, e.Page), slog.String("from", e.From))
-}
-
-func (e PageFetched) Attrs() []slog.Attr {
-	return append(page(e.Stream, e.Window, e.Page), slog.Int("records", e.Records), slog.Float64("seconds", e.Took.Seconds()))
-}
-
-func (e PageStored) Attrs() []slog.Attr {
-	attrs := append(page(e.Stream, e.Window, e.Page), slog.Int64("processed", e.Processed),
-		slog.Int64("successful", e.Successful), slog.Int64("failed", e.Failed), slog.Int64("skipped", e.Skipped),
-		slog.Int64("done", e.Done))
-	return append(attrs, total(e.Total)...)
-}
-
-func (e Progress) Attrs() []slog.Attr {
-	return append([]slog.Attr{slog.String("stream", e.Stream), slog.Int64("done", e.Done)}, total(e.Total)...)
-}
-
-func (e Retrying) Attrs() []slog.Attr {
-	return []slog.Attr{
-		slog.String("what", e.What), slog.Int("attempt", e.Attempt), slog.Float64("wait_seconds", e.Wait.Seconds()),
-		slog.String("error", e.Err.Error()),
-	}
-}
-
-func (e RecordsRefused) Attrs() []slog.Attr {
-	return []slog.Attr{
-		slog.String("stream", e.Stream), slog.Int("page", e.Page), slog.Int("batch", e.Batch),
-		slog.String("first_key", e.First), slog.String("last_key", e.Last), slog.Int("count", e.Count),
-		slog.String("reason", e.Reason),
-	}
-}
-
-func (e KeysLoaded) Attrs() []slog.Attr {
-	return []slog.Attr{slog.Uint64("keys", e.Keys), slog.Bool("rebuilt", e.Rebuilt), slog.Float64("seconds", e.Took.Seconds())}
-}
-
-func (e OrphansHome) Attrs() []slog.Attr {
-	return []slog.Attr{
-		slog.String("stream", e.Stream), slog.Int("parents", e.Parents), slog.Int64("processed", e.Counters.Processed()),
-		slog.Int64("written", e.Counters.Written), slog.Int64("failed", e.Counters.Failed),
-	}
-}
-
-func (e PassFinished) Attrs() []slog.Attr {
-	attrs := []slog.Attr{
-		slog.String("stream", e.Stream), slog.Int("pages", e.Pages), slog.Int64("processed", e.Counters.Processed()),
-		slog.Int64("written", e.Counters.Written), slog.Int64("unchanged", e.Counters.Unchanged),
-		slog.Int64("deleted", e.Counters.Deleted), slog.Int64("failed", e.Counters.Failed),
-		slog.Int64("skipped", e.Counters.Skipped), slog.Int64("unfit_values", e.Unfit),
-		slog.Float64("seconds", e.Duration.Seconds()),
-	}
-	if e.Check != nil {
-		attrs = append(attrs, slog.Int64("source_count", e.Check.Source), slog.Int64("gap", e.Check.Gap()))
-	}
-	return attrs
-}
-
-func (e RunFinished) Attrs() []slog.Attr {
-	attrs := []slog.Attr{
-		slog.String("run", e.Report.ID), slog.Int64("processed", e.Report.Totals.Processed()),
-		slog.Int64("successful", e.Report.Totals.Successful()), slog.Int64("failed", e.Report.Totals.Failed),
-		slog.Int64("skipped", e.Report.Totals.Skipped), slog.Float64("seconds", e.Report.Duration.Seconds()),
-		slog.Bool("mirrored", e.Report.Mirrored),
-	}
-	if e.Err != nil {
-		attrs = append(attrs, slog.String("error", e.Err.Error()))
-	}
-	return attrs
-}
-
-// page names a page; window only where there are windows.
-func page(stream string, window, number int) []slog.Attr {
-	attrs := []slog.Attr{slog.String("stream", stream)}
-	if window > 0 {
-		attrs = append(attrs, slog.Int("window", window))
-	}
-	return append(attrs, slog.Int("page", number))
-}
-
-func total(n *int64) []slog.Attr {
-	if n == nil {
-		return nil
-	}
-	return []slog.Attr{slog.Int64("total", *n)}
 }

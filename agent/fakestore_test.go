@@ -291,12 +291,12 @@ func (s *fakeStore) HasRows(_ context.Context, shape *record.Shape, feed string)
 	return false, nil
 }
 
-func (s *fakeStore) Orphans(context.Context) (int64, error) {
+func (s *fakeStore) Figures(context.Context) (record.Figures, error) {
 	all := make(map[string]bool)
 	for _, o := range s.orphans {
 		maps.Copy(all, o)
 	}
-	return int64(len(all)), nil
+	return record.Figures{OrphanParents: int64(len(all))}, nil
 }
 
 func (s *fakeStore) Ready(_ context.Context, stream, after string, limit int) (ready []string, err error) {

@@ -350,7 +350,7 @@ func TestRowsFromTheFuture(t *testing.T) {
 	}
 	s.mustSync(t, agent.VOWProperty)
 	harness.Compare(t, s.source, s.db, harness.Feeds{VOW: true})
-	status, err := agent.ReadStatus(t.Context(), s.config.StateDir)
+	status, err := agent.ReadStatus(t.Context(), s.config.StateDir, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,6 +62,7 @@ type fetcher struct {
 	empty         int  // empty pages in a row
 	batch         record.Batch
 	batchBytes    int
+	blocked       time.Duration // of this page's time, waiting for the writer
 	unfit         int64
 
 	disordered  bool // this page's timestamps went backwards
@@ -128,15 +129,19 @@ func (f *fetcher) run(ctx context.Context) error {
 func (f *fetcher) fetchPage(ctx context.Context) (n int, err error) {
 	f.beginPage()
 	before := f.rows
-	begun := time.Now()
+	var took, waited time.Duration
+	f.blocked = 0
 	for {
+		begun := time.Now()
 		asked, err := f.pace.enter(ctx)
 		if err != nil {
 			return 0, err
 		}
+		waited += asked.Sub(begun)
 		q := f.query()
 		q.Second, q.Top = f.second, f.stream.sizes.Page-f.rows
 		err = f.source.Page(ctx, q, func(r record.Record) error { return f.take(ctx, r) })
+		took += time.Since(asked)
 		f.pace.leave(asked, err)
 		if err == nil {
 			break
@@ -149,7 +154,9 @@ func (f *fetcher) fetchPage(ctx context.Context) (n int, err error) {
 		}
 	}
 	f.retry.succeeded()
-	f.observe(PageFetched{Stream: f.stream.name, Page: f.page, Records: f.rows, Took: time.Since(begun), Window: f.window})
+	f.observe(PageFetched{
+		Stream: f.stream.name, Page: f.page, Records: f.rows, Took: took - f.blocked, Waited: waited, Window: f.window,
+	})
 	if f.rows == 0 {
 		f.page-- // an empty page is none
 	}
@@ -263,8 +270,10 @@ func (f *fetcher) send(ctx context.Context, pageEnd bool) error {
 		batch: f.batch, cursor: f.saved, second: f.savedSecond, rows: f.rows, pageEnd: pageEnd, unfit: f.unfit,
 	}
 	f.batch, f.batchBytes, f.unfit = record.Batch{}, 0, 0
+	begun := time.Now()
 	select {
 	case f.out <- c:
+		f.blocked += time.Since(begun)
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -124,7 +124,7 @@ func TestLookbackInACrashLoop(t *testing.T) {
 
 func (s *setup) position(tb testing.TB, stream string) agent.PositionStatus {
 	tb.Helper()
-	status, err := agent.ReadStatus(tb.Context(), s.config.StateDir)
+	status, err := agent.ReadStatus(tb.Context(), s.config.StateDir, time.Now())
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"resoagent/checkpoint"
 	"resoagent/internal/postgres"
@@ -45,7 +46,7 @@ func Open(ctx context.Context, config Config) (*Agent, error) {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	config.StateDir = dir
-	a := &Agent{config: config, source: source, closers: []func() error{source.Close}}
+	a := &Agent{config: config, source: source, remote: source, opened: config.now().UTC(), closers: []func() error{source.Close}}
 	if err := a.openState(); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -55,6 +56,7 @@ func Open(ctx context.Context, config Config) (*Agent, error) {
 	}
 	a.closers = append(a.closers, dest.Close)
 	a.dest, a.owner, a.tables, a.aside, a.log, a.migrate = dest, dest, dest, dest, dest, dest.Migrate
+	a.closers = append(a.closers, a.serve(ctx))
 	return a, nil
 }
 
@@ -132,17 +134,30 @@ func (a *Agent) openState() error {
 	if err := prepareDir(a.config.StateDir); err != nil {
 		return err
 	}
-	file, err := checkpoint.Open(a.config.StateDir, a.now())
+	file, keys, err := openStateFile(a.config.StateDir, a.now())
 	if err != nil {
 		return stateHint(err)
 	}
-	a.file = file
-	a.closers = append(a.closers, file.Close)
+	a.file, a.keys = file, keys
+	a.closers = append(a.closers, func() error { return a.file.Close() })
+	return nil
+}
+
+// openStateFile opens the state file and loads the parent keys that it holds.
+func openStateFile(dir string, now time.Time) (*checkpoint.File, *keyset.Set, error) {
+	file, err := checkpoint.Open(dir, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	var keys *keyset.Set
 	err = file.View(func(tx *checkpoint.Tx) (err error) {
-		a.keys, err = keyset.Load(tx.Bolt())
+		keys, err = keyset.Load(tx.Bolt())
 		return err
 	})
-	return stateHint(err)
+	if err != nil {
+		return nil, nil, errors.Join(err, file.Close())
+	}
+	return file, keys, nil
 }
 
 // prepareDir makes the state directory, for its owner alone, and refuses one

@@ -55,8 +55,8 @@ type Tables interface {
 
 // Aside is what a destination keeps beside the rows.
 type Aside interface {
-	// Orphans counts the parents that children of any stream wait for.
-	Orphans(ctx context.Context) (int64, error)
+	// Figures tells how much that is, and how large the destination is.
+	Figures(ctx context.Context) (record.Figures, error)
 	// Ready gives, in key order, parents that children of a stream waited for
 	// and that are there now: at most limit of those behind after.
 	Ready(ctx context.Context, stream, after string, limit int) ([]string, error)
@@ -86,3 +86,6 @@ type refused interface{ Refused() bool }
 
 // throttled is said by a source's error that asks for fewer requests.
 type throttled interface{ Throttled() bool }
+
+// kinded is said by errors that know which of a few kinds they are of.
+type kinded interface{ Kind() string }

@@ -53,7 +53,7 @@ func TestInterruptedPassGoesOn(t *testing.T) {
 			t.Fatalf("error %v, want the interruption", err)
 		}
 		s.log.on = nil
-		status, err := agent.ReadStatus(t.Context(), s.config.StateDir)
+		status, err := agent.ReadStatus(t.Context(), s.config.StateDir, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -339,7 +339,7 @@ func TestStatusDuringARun(t *testing.T) {
 	var during agent.Status
 	s.log.on = func(e agent.Event) {
 		if p, ok := e.(agent.Progress); ok && p.Stream == agent.Media && during.Run == nil {
-			status, err := agent.ReadStatus(t.Context(), s.config.StateDir)
+			status, err := agent.ReadStatus(t.Context(), s.config.StateDir, time.Now())
 			if err != nil {
 				t.Errorf("status during the run: %v", err)
 			}
@@ -363,7 +363,7 @@ func TestStatusDuringARun(t *testing.T) {
 	if position == nil || position.Sequence == 0 || (*parallel > 1) != (len(media.Pass.Windows) > 0) {
 		t.Errorf("media during its pass stands at %+v, with the windows %+v", position, media.Pass.Windows)
 	}
-	after, err := agent.ReadStatus(t.Context(), s.config.StateDir)
+	after, err := agent.ReadStatus(t.Context(), s.config.StateDir, time.Now())
 	if err != nil || after.Running || after.Run != nil || after.Streams[2].Pass != nil || after.Streams[2].LastFinishedAt == nil {
 		t.Errorf("after the run: %+v, %v", after, err)
 	}

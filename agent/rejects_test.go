@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"resoagent/agent"
 	"resoagent/internal/harness"
@@ -58,7 +59,7 @@ func TestRetryRejects(t *testing.T) {
 		if n := len(s.rejects(t, agent.Media)); n != 0 {
 			t.Errorf("%d rejects of photos", n)
 		}
-		before, err := agent.ReadStatus(t.Context(), s.config.StateDir)
+		before, err := agent.ReadStatus(t.Context(), s.config.StateDir, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +81,7 @@ func TestRetryRejects(t *testing.T) {
 		if keys := s.rejects(t, good...); !slices.Equal(keys, []string{"BAD1098", "BAD1099"}) {
 			t.Errorf("left are %v", keys)
 		}
-		after, err := agent.ReadStatus(t.Context(), s.config.StateDir)
+		after, err := agent.ReadStatus(t.Context(), s.config.StateDir, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}

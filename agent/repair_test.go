@@ -39,7 +39,7 @@ func TestRepair(t *testing.T) {
 			if _, err := s.sync(t); err == nil || !strings.Contains(err.Error(), "agent repair") {
 				t.Fatalf("%s: sync: %v", name, err)
 			}
-			if _, err := agent.ReadStatus(t.Context(), s.config.StateDir); err == nil || !strings.Contains(err.Error(), "agent repair") {
+			if _, err := agent.ReadStatus(t.Context(), s.config.StateDir, time.Now()); err == nil || !strings.Contains(err.Error(), "agent repair") {
 				t.Errorf("%s: status: %v", name, err)
 			}
 			done, err := agent.Repair(t.Context(), s.config, nil)

@@ -33,7 +33,7 @@ func TestReset(t *testing.T) {
 		first := pass(t, s.mustSync(t), agent.Media).Counters
 		db.Exec(t, "DELETE FROM "+db.Table("media")+" WHERE media_key IN (SELECT media_key FROM "+db.Table("media")+" ORDER BY media_key LIMIT 3)")
 		s.reset(t, agent.Media)
-		status, err := agent.ReadStatus(t.Context(), s.config.StateDir)
+		status, err := agent.ReadStatus(t.Context(), s.config.StateDir, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -52,8 +52,17 @@ func (r *retrier) pause(ctx context.Context, err error) error {
 	if asked, ok := t.RetryAfter(); ok {
 		wait = asked
 	}
-	r.observe(Retrying{What: r.what, Attempt: r.attempt, Wait: wait, Err: err})
+	r.observe(Retrying{What: r.what, Attempt: r.attempt, Wait: wait, Cause: causeOf(err), Err: err})
 	return sleep(ctx, wait)
+}
+
+// causeOf names the kind of an error, for counting.
+func causeOf(err error) string {
+	var k kinded
+	if errors.As(err, &k) {
+		return k.Kind()
+	}
+	return "other"
 }
 
 // do repeats fn until it succeeds or will not.

@@ -8,13 +8,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"resoagent/checkpoint"
 	"resoagent/internal/crashpoint"
 	"resoagent/internal/record"
 )
-
-// journalLength is how many finished runs the state file remembers.
-const journalLength = 1000
 
 // Sync runs once over the selected streams and returns when all of them are up
 // to date, when something will not work, or soon after ctx ends; what was stored
@@ -41,9 +37,6 @@ func (a *Agent) Sync(ctx context.Context, sel Selection) (report Report, err err
 	}
 	a.live.begin(report.ID, report.Started, names)
 	defer a.live.end()
-	stop := a.serveStatus(ctx)
-	defer stop()
-
 	a.observe(RunStarted{ID: report.ID, At: report.Started, Streams: names, Force: sel.Force})
 	for _, name := range left {
 		a.notice(false, "%s is left out: there is no token for its feed", name)
@@ -53,6 +46,9 @@ func (a *Agent) Sync(ctx context.Context, sel Selection) (report Report, err err
 		a.observe(RunFinished{Report: report, Err: err})
 	}()
 	err = stateHint(a.run(ctx, streams, sel.Force, &report))
+	if err != nil {
+		a.journalFailure(&report, err)
+	}
 	return report, err
 }
 
@@ -64,6 +60,9 @@ func (a *Agent) run(ctx context.Context, streams []*stream, force bool, report *
 	}
 	defer release()
 	crashpoint.At(crashpoint.Claimed)
+	if err := a.beginJournal(report); err != nil {
+		return err
+	}
 	all, err := a.prepare(ctx, marks)
 	if err != nil {
 		return err
@@ -103,26 +102,10 @@ func (a *Agent) run(ctx context.Context, streams []*stream, force bool, report *
 		report.Passes = append(report.Passes, pass)
 		crashpoint.At(crashpoint.PassDone)
 	}
-	if childrenBegun {
-		if err := a.noteOrphans(ctx); err != nil {
-			return err
-		}
+	if err := a.noteFigures(ctx); err != nil {
+		return err
 	}
 	return a.finish(ctx, report)
-}
-
-// noteOrphans keeps the number of missing parents where 'agent status' finds it
-// without the destination.
-func (a *Agent) noteOrphans(ctx context.Context) error {
-	var n int64
-	err := newRetrier("destination", a.config.RetryFor, a.observe).do(ctx, func() (err error) {
-		n, err = a.aside.Orphans(ctx)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return a.file.Update(func(tx *checkpoint.Tx) error { return tx.PutNote(noteOrphans, n) })
 }
 
 // inUse tells a lost ownership from other errors.
@@ -170,89 +153,4 @@ func lastSync(all map[string]*standing) LastSync {
 		}
 	}
 	return e
-}
-
-// finish puts the run into the journal and mirrors it into SyncLog. The run
-// accounts for every pass that has finished since the last run record, also
-// those of runs that died before they could write theirs.
-func (a *Agent) finish(ctx context.Context, report *Report) error {
-	run := checkpoint.Run{
-		ID: report.ID, StartedAt: report.Started, FinishedAt: a.now().UTC(), Positions: make(map[string]time.Time),
-	}
-	// One transaction: the passes are taken off the streams when the run that
-	// accounts for them is in the journal, so that neither is counted twice.
-	err := a.file.Update(func(tx *checkpoint.Tx) error {
-		for _, name := range Streams() {
-			s, ok, err := tx.Stream(name)
-			if err != nil {
-				return err
-			}
-			if !ok || s.Unlogged == nil {
-				continue
-			}
-			run.Totals.Add(*s.Unlogged)
-			if s.Position != nil {
-				if at, err := record.ParseTimestamp(s.Position.Timestamp); err == nil {
-					run.Positions[name] = at
-				}
-			}
-			s.Unlogged = nil
-			if err := tx.PutStream(name, s); err != nil {
-				return err
-			}
-		}
-		if err := tx.PutRun(run); err != nil {
-			return err
-		}
-		return tx.TrimRuns(journalLength)
-	})
-	if err != nil {
-		return err
-	}
-	crashpoint.At(crashpoint.Journaled)
-	if err := a.mirrorPending(ctx); err != nil {
-		var t temporary
-		if ctx.Err() != nil || !errors.As(err, &t) || !t.Temporary() {
-			return err
-		}
-		a.notice(true, "the run is done, but its SyncLog row waits for the next start: %v", err)
-		return nil
-	}
-	report.Mirrored = true
-	crashpoint.At(crashpoint.BeforeRelease)
-	return nil
-}
-
-// mirrorPending writes the runs that are not in SyncLog yet, oldest first. A
-// crash behind Mirror repeats it, and the run's identifier shows it was there.
-func (a *Agent) mirrorPending(ctx context.Context) error {
-	var pending []checkpoint.Run
-	err := a.file.View(func(tx *checkpoint.Tx) error {
-		return tx.Runs(func(r checkpoint.Run) error {
-			if !r.Mirrored {
-				pending = append(pending, r)
-			}
-			return nil
-		})
-	})
-	if err != nil {
-		return err
-	}
-	for _, r := range pending {
-		err := newRetrier("destination, SyncLog", a.config.RetryFor, a.observe).do(ctx, func() error {
-			return a.log.Mirror(ctx, record.Run{
-				ID: r.ID, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, Positions: r.Positions,
-				Processed: r.Totals.Processed(), Successful: r.Totals.Successful(), Failed: r.Totals.Failed,
-			})
-		})
-		if err != nil {
-			return err
-		}
-		crashpoint.At(crashpoint.Mirrored)
-		r.Mirrored = true
-		if err := a.file.Update(func(tx *checkpoint.Tx) error { return tx.PutRun(r) }); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -1,16 +1,19 @@
 package agent
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -30,15 +33,28 @@ func socketPath(dir string) string {
 	return filepath.Join(os.TempDir(), "resoagent-"+strconv.Itoa(os.Getuid()), hex.EncodeToString(sum[:8])+".sock")
 }
 
-// serveStatus answers on the socket until the returned function is called: who
-// connects gets the status as one JSON document. A run does without a socket
-// where none can be had.
-func (a *Agent) serveStatus(ctx context.Context) (stop func()) {
+// The questions that the socket answers, each with one JSON document. Who asks
+// nothing gets the status: older programs do not ask.
+const (
+	askStatus  = "status"
+	askHistory = "history"
+)
+
+// patience is how long the socket waits for the question.
+const patience = 200 * time.Millisecond
+
+// errOtherVersion: the agent that runs is not of this program's version and
+// gives another answer.
+var errOtherVersion = errors.New("the agent that runs is of another version and does not know the question; restart it with this program")
+
+// serve answers on the socket until the returned function is called. An agent
+// does without a socket where none can be had.
+func (a *Agent) serve(ctx context.Context) (stop func() error) {
 	path := socketPath(a.config.StateDir)
 	listener, err := listen(ctx, path)
 	if err != nil {
-		a.notice(true, "'agent status' cannot look into this run: %v", err)
-		return func() {}
+		a.notice(true, "'agent status' cannot look into this agent: %v", err)
+		return func() error { return nil }
 	}
 	var serving sync.WaitGroup
 	serving.Go(func() {
@@ -50,9 +66,10 @@ func (a *Agent) serveStatus(ctx context.Context) (stop func()) {
 			serving.Go(func() { a.answer(conn) })
 		}
 	})
-	return func() {
+	return func() error {
 		_ = listener.Close() // removes the socket; nothing is lost if it stays
 		serving.Wait()
+		return nil
 	}
 }
 
@@ -78,31 +95,46 @@ func listen(ctx context.Context, path string) (net.Listener, error) {
 
 func (a *Agent) answer(conn net.Conn) {
 	defer conn.Close() //nolint:errcheck // the peer is gone or has its answer
-	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return
 	}
-	if out, err := a.statusJSON(); err == nil {
+	question, err := bufio.NewReader(io.LimitReader(conn, 64)).ReadString('\n')
+	if err != nil {
+		question = askStatus
+	}
+	var answer any
+	switch strings.TrimSpace(question) {
+	case askHistory:
+		answer, err = a.History(journalLength)
+	default:
+		answer, err = a.Status()
+	}
+	if err != nil {
+		return // the peer tries the file, and says what is wrong with it
+	}
+	if out, err := json.Marshal(answer); err == nil && conn.SetDeadline(time.Now().Add(time.Second)) == nil {
 		_, _ = conn.Write(out) // as above
 	}
 }
 
 // askSocket asks the running agent.
-func askSocket(ctx context.Context, dir string) (Status, error) {
+func askSocket(ctx context.Context, dir, question string, answer any) error {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socketPath(dir))
 	if err != nil {
-		return Status{}, fmt.Errorf("ask running agent: %w", err)
+		return fmt.Errorf("ask running agent: %w", err)
 	}
-	defer conn.Close() //nolint:errcheck // it was only read
+	defer conn.Close() //nolint:errcheck // everything was read
 	if err := conn.SetDeadline(time.Now().Add(statusPatience)); err != nil {
-		return Status{}, fmt.Errorf("ask running agent: %w", err)
+		return fmt.Errorf("ask running agent: %w", err)
 	}
+	// An agent that answers without being asked may have hung up already.
+	_, _ = conn.Write([]byte(question + "\n"))
 	out, err := io.ReadAll(conn)
-	if err != nil {
-		return Status{}, fmt.Errorf("ask running agent: %w", err)
+	if err != nil || len(out) == 0 {
+		return fmt.Errorf("ask running agent: no answer: %w", errors.Join(err, io.ErrUnexpectedEOF))
 	}
-	var s Status
-	if err := json.Unmarshal(out, &s); err != nil {
-		return Status{}, fmt.Errorf("ask running agent: %w", err)
+	if err := json.Unmarshal(out, answer); err != nil {
+		return fmt.Errorf("ask running agent: %w", errOtherVersion)
 	}
-	return s, nil
+	return nil
 }

@@ -2,28 +2,44 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
+	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"resoagent/checkpoint"
+	"resoagent/internal/record"
 	"resoagent/keyset"
 )
 
 // Status is what a state directory holds, in the form of 'agent status --json'.
 type Status struct {
-	StateDir       string         `json:"state_dir"`
-	Running        bool           `json:"running"`
-	Run            *RunStatus     `json:"run"`
-	Streams        []StreamStatus `json:"streams"`
-	KeySet         KeySetStatus   `json:"key_set"`
-	OrphanParents  int64          `json:"orphan_parents"`
-	PendingSyncLog int            `json:"pending_synclog"`
-	StateFileBytes int64          `json:"state_file_bytes"`
+	At             time.Time       `json:"at"` // when it was so
+	StateDir       string          `json:"state_dir"`
+	Agent          *AgentStatus    `json:"agent"`    // the process at work; null: none
+	Running        bool            `json:"running"`  // a run is under way
+	Run            *RunStatus      `json:"run"`      // null: none
+	Schedule       *ScheduleStatus `json:"schedule"` // of 'agent run'; null: nothing is planned
+	LastRun        *RunRecord      `json:"last_run"` // the newest in the journal, whether it finished or not
+	LastSuccessAt  *time.Time      `json:"last_success_at"`
+	Streams        []StreamStatus  `json:"streams"`
+	KeySet         KeySetStatus    `json:"key_set"`
+	OrphanParents  int64           `json:"orphan_parents"` // as the destination counted them at the end of the last run
+	Rejects        int64           `json:"rejects"`        // likewise
+	PendingSyncLog int             `json:"pending_synclog"`
+	StateFileBytes int64           `json:"state_file_bytes"`
+	// FreeBytes is what is free on the state directory's disk; null: unknown.
+	FreeBytes        *int64 `json:"free_bytes"`
+	DestinationBytes int64  `json:"destination_bytes"` // at the end of the last run
+}
+
+// AgentStatus is the process that has the state directory.
+type AgentStatus struct {
+	PID       int       `json:"pid"`
+	Program   string    `json:"program"` // with its version
+	Host      string    `json:"host"`
+	StartedAt time.Time `json:"started_at"`
 }
 
 // RunStatus is the run under way.
@@ -31,6 +47,14 @@ type RunStatus struct {
 	ID        string    `json:"id"`
 	StartedAt time.Time `json:"started_at"`
 	Streams   []string  `json:"streams"`
+}
+
+// ScheduleStatus is what a schedule has planned.
+type ScheduleStatus struct {
+	EverySeconds float64    `json:"every_seconds"`
+	NextRunAt    *time.Time `json:"next_run_at"`     // null: a run is under way
+	Failures     int        `json:"failures_in_row"` // runs that have failed since the last that did not
+	StartedAt    time.Time  `json:"started_at"`
 }
 
 // StreamStatus is one stream. The counters are those of the pass under way,
@@ -45,7 +69,19 @@ type StreamStatus struct {
 	Failed         int64           `json:"failed"`
 	Skipped        int64           `json:"skipped"`
 	LastFinishedAt *time.Time      `json:"last_finished_at"`
+	// Rate is how many records a second have come lately; null: none are fetched.
+	Rate *float64 `json:"records_per_second"`
+	// SecondsLeft is how long the pass takes at that rate; null: unknown.
+	SecondsLeft *float64 `json:"seconds_left"`
+	// LagSeconds is how far the position's timestamp lies behind now. On a feed in
+	// which nothing changes it grows although nothing is missing: when the last
+	// pass finished is the other half of the truth. Null: no position yet.
+	LagSeconds *float64 `json:"lag_seconds"`
 }
+
+// Done is how many records of the pass under way have been dealt with, or of the
+// last one.
+func (s StreamStatus) Done() int64 { return s.Processed + s.Skipped }
 
 // PositionStatus is where a stream stands.
 type PositionStatus struct {
@@ -81,10 +117,6 @@ type KeySetStatus struct {
 	FalsePositiveRate float64 `json:"bloom_false_positive_rate"`
 }
 
-// noteOrphans is the state file's note of how many parents are missing, as the
-// destination counted them last.
-const noteOrphans = "orphan_parents"
-
 // statusPatience is how long ReadStatus tries while an agent holds the state
 // file and does not answer yet, as in the moments of its start and end.
 const statusPatience = 3 * time.Second
@@ -92,61 +124,85 @@ const statusPatience = 3 * time.Second
 // ReadStatus tells how a state directory stands. It needs neither source nor
 // destination. While an agent runs, the state file is locked even for readers,
 // so the running agent is asked over its socket. A directory without a state
-// file is one where nothing has happened yet.
-func ReadStatus(ctx context.Context, dir string) (Status, error) {
+// file is one where nothing has happened yet. now is the present.
+func ReadStatus(ctx context.Context, dir string, now time.Time) (s Status, err error) {
+	err = readState(ctx, dir, askStatus, &s, func(dir string, file *checkpoint.File) (err error) {
+		s, err = statusOf(dir, file, now, moment{}, nil)
+		return err
+	})
+	return s, err
+}
+
+// ReadHistory gives the newest runs of the journal, the newest first; at most
+// limit. It gets them as ReadStatus does.
+func ReadHistory(ctx context.Context, dir string, limit int) (runs []RunRecord, err error) {
+	err = readState(ctx, dir, askHistory, &runs, func(_ string, file *checkpoint.File) (err error) {
+		if runs = []RunRecord{}; file != nil {
+			runs, err = historyOf(file, limit)
+		}
+		return err
+	})
+	return runs[:min(limit, len(runs))], err
+}
+
+// readState has a running agent answer a question into answer, or reads the file
+// where there is none. read gets nil where there is no file.
+func readState(ctx context.Context, dir, question string, answer any, read func(string, *checkpoint.File) error) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return Status{}, fmt.Errorf("read status: %w", err)
+		return fmt.Errorf("read %s: %w", question, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, statusPatience)
 	defer cancel()
 	for {
-		s, err := askSocket(ctx, dir)
-		if err == nil {
-			return s, nil
+		err := askSocket(ctx, dir, question, answer)
+		if err == nil || errors.Is(err, errOtherVersion) {
+			return err
 		}
-		s, err = readFile(dir)
+		err = readFile(dir, read)
 		if !errors.Is(err, checkpoint.ErrLocked) {
-			return s, stateHint(err)
+			return stateHint(err)
 		}
 		if sleep(ctx, 50*time.Millisecond) != nil {
-			return Status{}, fmt.Errorf("read status: an agent holds %s, but does not answer on its socket: %w", dir, err)
+			return fmt.Errorf("read %s: an agent holds %s, but does not answer on its socket: %w", question, dir, err)
 		}
 	}
 }
 
-func readFile(dir string) (Status, error) {
+func readFile(dir string, read func(string, *checkpoint.File) error) error {
 	file, err := checkpoint.OpenReadOnly(dir)
 	if errors.Is(err, checkpoint.ErrNone) {
-		s := Status{StateDir: dir}
+		return read(dir, nil)
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(read(dir, file), file.Close())
+}
+
+// statusOf reads a status. The running agent hands over what it knows better
+// than the file, whose counters are those of the last commit.
+func statusOf(dir string, file *checkpoint.File, now time.Time, m moment, keys *keyset.Set) (Status, error) {
+	s := Status{At: now.UTC(), StateDir: dir, Running: m.run != nil, Run: m.run, Schedule: m.schedule, FreeBytes: freeBytes(dir)}
+	if file == nil {
 		for _, name := range Streams() {
 			s.Streams = append(s.Streams, StreamStatus{Name: name})
 		}
 		return s, nil
 	}
-	if err != nil {
-		return Status{}, err
-	}
-	s, err := statusOf(dir, file, nil, nil)
-	return s, errors.Join(err, file.Close())
-}
-
-// statusOf reads a status from the state file. current holds newer states of
-// streams whose pass has not been committed yet; keys is nil where the set is
-// not loaded.
-func statusOf(dir string, file *checkpoint.File, current map[string]checkpoint.Stream, keys *keyset.Set) (Status, error) {
-	s := Status{StateDir: dir}
 	err := file.View(func(tx *checkpoint.Tx) error {
 		s.StateFileBytes = tx.Size()
 		for _, name := range Streams() {
-			stream, ok := current[name]
-			if !ok {
-				var err error
-				if stream, _, err = tx.Stream(name); err != nil {
-					return err
-				}
+			stream, _, err := tx.Stream(name)
+			if err != nil {
+				return err
 			}
-			s.Streams = append(s.Streams, streamStatus(name, stream))
+			if now, ok := m.streams[name]; ok {
+				stream = now
+			}
+			status := streamStatus(name, stream)
+			status.timing(now, m.rates)
+			s.Streams = append(s.Streams, status)
 		}
 		stats, err := keyset.ReadStats(tx.Bolt())
 		if keys != nil {
@@ -156,17 +212,48 @@ func statusOf(dir string, file *checkpoint.File, current map[string]checkpoint.S
 			return err
 		}
 		s.KeySet = KeySetStatus{Keys: stats.Keys, BloomBits: stats.BloomBits, FalsePositiveRate: stats.FalsePositiveRate}
-		if err := tx.Note(noteOrphans, &s.OrphanParents); err != nil {
+		var figures record.Figures
+		if err := tx.Note(noteFigures, &figures); err != nil {
 			return err
 		}
-		return tx.Runs(func(r checkpoint.Run) error {
-			if !r.Mirrored {
-				s.PendingSyncLog++
-			}
-			return nil
-		})
+		s.OrphanParents, s.Rejects, s.DestinationBytes = figures.OrphanParents, figures.Rejects, figures.Bytes
+		return s.journal(tx)
 	})
 	return s, err
+}
+
+// journal takes over what the journal says.
+func (s *Status) journal(tx *checkpoint.Tx) error {
+	return tx.Runs(func(r checkpoint.Run) error {
+		run := runRecord(r)
+		s.LastRun = &run
+		if run.Done {
+			s.LastSuccessAt = run.FinishedAt
+		}
+		if !r.Mirrored {
+			s.PendingSyncLog++
+		}
+		return nil
+	})
+}
+
+// timing adds what depends on the time.
+func (s *StreamStatus) timing(now time.Time, rates map[string]float64) {
+	if s.Position != nil {
+		if at, err := record.ParseTimestamp(s.Position.Timestamp); err == nil {
+			lag := max(0, now.Sub(at).Seconds())
+			s.LagSeconds = &lag
+		}
+	}
+	perSecond, ok := rates[s.Name]
+	if !ok || s.Pass == nil {
+		return
+	}
+	s.Rate = &perSecond
+	if s.Pass.Total != nil && perSecond > 0 {
+		left := float64(max(0, *s.Pass.Total-s.Done())) / perSecond
+		s.SecondsLeft = &left
+	}
 }
 
 func streamStatus(name string, s checkpoint.Stream) StreamStatus {
@@ -197,60 +284,26 @@ func streamStatus(name string, s checkpoint.Stream) StreamStatus {
 
 // Status tells how this agent stands.
 func (a *Agent) Status() (Status, error) {
-	run, current := a.live.snapshot()
-	s, err := statusOf(a.config.StateDir, a.file, current, a.keys)
-	s.Running, s.Run = run != nil, run
+	a.state.RLock()
+	defer a.state.RUnlock()
+	s, err := statusOf(a.config.StateDir, a.file, a.now(), a.live.snapshot(), a.keys)
+	s.Agent = &AgentStatus{PID: os.Getpid(), Program: a.config.UserAgent, Host: a.config.Host, StartedAt: a.opened}
 	return s, err
 }
 
-// statusJSON is what the socket answers.
-func (a *Agent) statusJSON() ([]byte, error) {
-	s, err := a.Status()
-	if err != nil {
-		return nil, err
+// Ready gives the reason why the copy must not be taken for current: under a
+// schedule, that the last success is older than twice its interval.
+func (s Status) Ready() error {
+	if s.Schedule == nil {
+		return nil
 	}
-	out, err := json.Marshal(s)
-	if err != nil {
-		return nil, fmt.Errorf("encode status: %w", err)
+	limit := time.Duration(2 * s.Schedule.EverySeconds * float64(time.Second))
+	switch {
+	case s.LastSuccessAt == nil:
+		return errors.New("no run has finished yet")
+	case s.At.Sub(*s.LastSuccessAt) > limit:
+		return fmt.Errorf("the last run that finished did so %s ago, more than twice the interval of %s",
+			s.At.Sub(*s.LastSuccessAt).Round(time.Second), limit/2)
 	}
-	return out, nil
-}
-
-// live is what only the running agent knows.
-type live struct {
-	mu      sync.Mutex
-	run     *RunStatus
-	streams map[string]checkpoint.Stream
-}
-
-func (l *live) begin(id string, at time.Time, streams []string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.run = &RunStatus{ID: id, StartedAt: at, Streams: streams}
-	l.streams = make(map[string]checkpoint.Stream)
-}
-
-func (l *live) end() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.run, l.streams = nil, nil
-}
-
-// set notes a stream's state. The pass is copied, since the caller goes on with it.
-func (l *live) set(name string, s checkpoint.Stream) {
-	if s.Pass != nil {
-		pass := *s.Pass
-		s.Pass = &pass
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.streams != nil {
-		l.streams[name] = s
-	}
-}
-
-func (l *live) snapshot() (*RunStatus, map[string]checkpoint.Stream) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.run, maps.Clone(l.streams)
+	return nil
 }

@@ -41,7 +41,7 @@ func TestFullSyncEqualsSource(t *testing.T) {
 		if orphans == 0 {
 			t.Error("no orphan's parent was remembered")
 		}
-		status, err := agent.ReadStatus(t.Context(), s.config.StateDir)
+		status, err := agent.ReadStatus(t.Context(), s.config.StateDir, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}

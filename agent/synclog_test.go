@@ -117,7 +117,7 @@ func TestSyncLogWaits(t *testing.T) {
 	if err != nil || report.Mirrored {
 		t.Fatalf("error %v, mirrored %t; want a run that is done and waits", err, report.Mirrored)
 	}
-	status, err := agent.ReadStatus(t.Context(), s.config.StateDir)
+	status, err := agent.ReadStatus(t.Context(), s.config.StateDir, time.Now())
 	if err != nil || status.PendingSyncLog != 1 {
 		t.Errorf("pending %d, %v", status.PendingSyncLog, err)
 	}

@@ -138,7 +138,7 @@ func TestOneWindowFails(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "media, window ") || errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v, want one of a window", err)
 	}
-	status, err := agent.ReadStatus(t.Context(), s.config.StateDir)
+	status, err := agent.ReadStatus(t.Context(), s.config.StateDir, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

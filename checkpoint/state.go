@@ -95,12 +95,19 @@ type Window struct {
 	Done bool `json:"done,omitempty"`
 }
 
-// Run is a finished run in the journal.
+// Run is a run in the journal.
 type Run struct {
 	ID         string               `json:"id"`
 	StartedAt  time.Time            `json:"started_at"`
-	FinishedAt time.Time            `json:"finished_at"`
+	FinishedAt time.Time            `json:"finished_at"` // zero: it died, and nobody knows when
 	Totals     Counters             `json:"totals"`
 	Positions  map[string]time.Time `json:"positions"` // of the streams that finished
-	Mirrored   bool                 `json:"mirrored"`  // is in the destination's SyncLog
+	Mirrored   bool                 `json:"mirrored"`  // nothing is left to write to the destination's SyncLog
+
+	// Error is why the run did not finish; "" for one that did. Such a run is not
+	// for SyncLog, so it has Mirrored set.
+	Error string `json:"error,omitempty"`
+	// Repeats counts the runs behind this one that ended with the same error and
+	// have no entry of their own; FinishedAt is the last one's.
+	Repeats int `json:"repeats,omitempty"`
 }

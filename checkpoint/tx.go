@@ -50,6 +50,14 @@ func (tx *Tx) Note(name string, v any) error {
 	return decode(key, value, v)
 }
 
+// DeleteNote removes a note; one that is not there is no error.
+func (tx *Tx) DeleteNote(name string) error {
+	if err := tx.bolt.Bucket(bucketMeta()).Delete([]byte("note/" + name)); err != nil {
+		return fmt.Errorf("delete note %s: %w", name, err)
+	}
+	return nil
+}
+
 // PutRun stores a run in the journal, under its identifier. Identifiers sort by
 // time.
 func (tx *Tx) PutRun(r Run) error {
@@ -65,6 +73,16 @@ func (tx *Tx) Runs(fn func(Run) error) error {
 		}
 		return fn(r)
 	})
+}
+
+// LastRun is the newest run in the journal; ok is false if there is none.
+func (tx *Tx) LastRun() (r Run, ok bool, err error) {
+	k, v := tx.bolt.Bucket(bucketRuns()).Cursor().Last()
+	if k == nil {
+		return Run{}, false, nil
+	}
+	err = decode(k, v, &r)
+	return r, err == nil, err
 }
 
 // TrimRuns removes the oldest mirrored runs so that at most keep stay. Runs

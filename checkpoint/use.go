@@ -20,7 +20,7 @@ func (f *File) View(fn func(*Tx) error) error { return f.run("read", false, fn) 
 // they roll back by reading the whole file again in another goroutine, where a
 // second panic would end the process.
 func (f *File) run(verb string, write bool, fn func(*Tx) error) error {
-	if err := f.usable(); err != nil {
+	if err := f.Usable(); err != nil {
 		return fmt.Errorf("%s state file: %w", verb, err)
 	}
 	var tx *bolt.Tx
@@ -61,7 +61,9 @@ func (f *File) run(verb string, write bool, fn func(*Tx) error) error {
 	return err
 }
 
-func (f *File) usable() error {
+// Usable gives the error after which the file must be closed and opened again;
+// nil while it is good.
+func (f *File) Usable() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.poison

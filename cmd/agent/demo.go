@@ -67,7 +67,7 @@ func (c *demoCommand) exec(ctx context.Context, args []string) (err error) {
 	t.Close()
 
 	say(c.stdout, "\n$ agent status")
-	status, err := agent.ReadStatus(ctx, c.dir)
+	status, err := agent.ReadStatus(ctx, c.dir, c.env.now())
 	if err != nil {
 		return err
 	}

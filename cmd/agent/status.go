@@ -37,7 +37,7 @@ func (c *statusCommand) exec(ctx context.Context, args []string) error {
 	if err := c.complete(); err != nil {
 		return err
 	}
-	s, err := agent.ReadStatus(ctx, c.config.StateDir)
+	s, err := agent.ReadStatus(ctx, c.config.StateDir, c.env.now())
 	if err != nil {
 		return err
 	}

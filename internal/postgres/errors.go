@@ -53,6 +53,21 @@ func (e *Error) Temporary() bool {
 	return false
 }
 
+// Kind names the error for counting.
+func (e *Error) Kind() string {
+	switch {
+	case e.SQLSTATE == "" || strings.HasPrefix(e.SQLSTATE, "08"):
+		return "database_connection"
+	case strings.HasPrefix(e.SQLSTATE, "40"), e.SQLSTATE == "55P03":
+		return "database_conflict"
+	case strings.HasPrefix(e.SQLSTATE, "53"):
+		return "database_resources"
+	case strings.HasPrefix(e.SQLSTATE, "57P"):
+		return "database_shutdown"
+	}
+	return "database"
+}
+
 // RetryAfter is how long to wait before the next attempt where the error itself
 // tells: a lost race against another transaction is over already.
 func (e *Error) RetryAfter() (time.Duration, bool) {

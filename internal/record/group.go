@@ -225,3 +225,10 @@ type Tally struct {
 	Rejects int64
 	Orphans int64 // parents that children wait for
 }
+
+// Figures tell what a destination holds beside the rows, and how large it is.
+type Figures struct {
+	OrphanParents int64 `json:"orphan_parents"` // that children of any stream wait for
+	Rejects       int64 `json:"rejects"`
+	Bytes         int64 `json:"bytes"` // of all the agent's tables with their indexes
+}

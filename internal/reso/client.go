@@ -28,14 +28,14 @@ type Options struct {
 
 // Client is a source. It may be used concurrently.
 type Client struct {
-	root   *url.URL
-	tokens map[string]string
-	secret secrets // the tokens, wherever they are shown
-	http   *http.Client
-	stall  time.Duration
-	agent  string
-	limit  int64       // of an answer's decoded bytes
-	noIn   atomic.Bool // the source has shown that it lacks the operator in
+	root    *url.URL
+	bearer  atomic.Pointer[credentials]
+	http    *http.Client
+	stall   time.Duration
+	agent   string
+	limit   int64       // of an answer's decoded bytes
+	noIn    atomic.Bool // the source has shown that it lacks the operator in
+	traffic traffic
 }
 
 // New checks the settings and makes a client; nothing is connected yet.
@@ -55,13 +55,16 @@ func New(o Options) (*Client, error) {
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
-	return &Client{
-		root: root, tokens: o.Tokens, secret: newSecrets(o.Tokens), stall: o.StallTimeout, agent: o.UserAgent, limit: maxPageBytes,
+	c := &Client{
+		root: root, stall: o.StallTimeout, agent: o.UserAgent, limit: maxPageBytes,
 		http: &http.Client{
 			Transport:     transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-	}, nil
+	}
+	transport.DialContext = c.traffic.counting(transport.DialContext)
+	c.SetTokens(o.Tokens)
+	return c, nil
 }
 
 // Close closes idle connections.
@@ -118,7 +121,8 @@ func (c *Client) get(ctx context.Context, feed, resource, query string) (*body, 
 	}
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", c.agent)
-	request.Header.Set("Authorization", "Bearer "+c.tokens[feed])
+	request.Header.Set("Authorization", "Bearer "+c.bearer.Load().tokens[feed])
+	c.traffic.requests.Add(1)
 
 	clock := newStallClock(c.stall, cancel)
 	clock.start()
@@ -130,7 +134,7 @@ func (c *Client) get(ctx context.Context, feed, resource, query string) (*body, 
 		return nil, err
 	}
 	if response.StatusCode != http.StatusOK {
-		err := statusError(resource, response, clock, c.secret)
+		err := statusError(resource, response, clock, c.secret())
 		_ = response.Body.Close()
 		cancel(nil)
 		return nil, err
@@ -141,8 +145,9 @@ func (c *Client) get(ctx context.Context, feed, resource, query string) (*body, 
 // connectError drops the URL that net/http puts before the cause: it is long,
 // and the filter in it says nothing about a connection.
 func (c *Client) connectError(ctx context.Context, resource string, err error) error {
+	kind := "connection"
 	if cause := context.Cause(ctx); errors.Is(cause, errStalled) {
-		err = cause
+		err, kind = cause, "stalled"
 	} else if ctx.Err() != nil {
 		return fmt.Errorf("ask for %s: %w", resource, ctx.Err())
 	}
@@ -152,8 +157,8 @@ func (c *Client) connectError(ctx context.Context, resource string, err error) e
 	}
 	var certificate *tls.CertificateVerificationError
 	return &Error{
-		Resource: resource, Message: c.secret.hide(fmt.Sprintf("connection to %s: %v", c.root.Host, err)), Cause: err,
-		permanent: errors.As(err, &certificate),
+		Resource: resource, Message: c.secret().hide(fmt.Sprintf("connection to %s: %v", c.root.Host, err)), Cause: err,
+		kind: kind, permanent: errors.As(err, &certificate),
 	}
 }
 

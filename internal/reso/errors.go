@@ -23,6 +23,7 @@ type Error struct {
 	wait      time.Duration
 	hasWait   bool
 	permanent bool // although there is no status
+	kind      string
 }
 
 func (e *Error) Error() string {
@@ -55,6 +56,22 @@ func (e *Error) Temporary() bool {
 		return true
 	}
 	return e.Status >= 500 && e.Status != http.StatusNotImplemented
+}
+
+// Kind names the error for counting: throttled, server_error, refused,
+// connection, stalled or broken_answer.
+func (e *Error) Kind() string {
+	switch {
+	case e.Throttled():
+		return "throttled"
+	case e.Status >= 500, e.Status == http.StatusRequestTimeout:
+		return "server_error"
+	case e.Status != 0:
+		return "refused"
+	case e.kind != "":
+		return e.kind
+	}
+	return "broken_answer"
 }
 
 // Throttled reports whether the source asks for less.
@@ -149,8 +166,12 @@ func broken(resource string, cause error, secret secrets) error {
 	if errors.As(cause, &e) {
 		return cause
 	}
+	kind := ""
+	if errors.Is(cause, errStalled) {
+		kind = "stalled"
+	}
 	return &Error{
-		Resource: resource, Message: clip(secret.hide(cause.Error()), 300), Cause: cause,
+		Resource: resource, Message: clip(secret.hide(cause.Error()), 300), Cause: cause, kind: kind,
 		// What is too large will be too large again.
 		permanent: errors.Is(cause, errTooLarge),
 	}

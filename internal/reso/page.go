@@ -24,7 +24,7 @@ func (c *Client) Page(ctx context.Context, q record.Query, yield func(record.Rec
 		return err
 	}
 	defer b.Close() //nolint:errcheck // an error of closing a body that was read says nothing
-	p := page{resource: q.Shape.Resource, shape: q.Shape, body: b, secret: c.secret, yield: yield}
+	p := page{resource: q.Shape.Resource, shape: q.Shape, body: b, secret: c.secret(), yield: yield}
 	return p.read(ctx)
 }
 
@@ -40,7 +40,7 @@ func (c *Client) Count(ctx context.Context, q record.Query) (n int64, ok bool, e
 		return 0, false, err
 	}
 	defer b.Close() //nolint:errcheck // as above
-	p := page{resource: q.Shape.Resource, shape: q.Shape, body: b, secret: c.secret, yield: func(record.Record) error { return nil }}
+	p := page{resource: q.Shape.Resource, shape: q.Shape, body: b, secret: c.secret(), yield: func(record.Record) error { return nil }}
 	if err := p.read(ctx); err != nil {
 		return 0, false, err
 	}

@@ -80,6 +80,17 @@ func (e *Error) Temporary() bool {
 	return e.Code == sqlite3.SQLITE_BUSY || e.Code == sqlite3.SQLITE_LOCKED || e.Code == sqlite3.SQLITE_FULL
 }
 
+// Kind names the error for counting.
+func (e *Error) Kind() string {
+	switch e.Code {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return "database_conflict"
+	case sqlite3.SQLITE_FULL:
+		return "database_resources"
+	}
+	return "database"
+}
+
 // RetryAfter leaves the pause to the caller.
 func (e *Error) RetryAfter() (time.Duration, bool) { return 0, false }
 

@@ -72,10 +72,12 @@ func (d *Destination) Ready(ctx context.Context, stream, after string, limit int
 	return keys, wrap("read orphans", rows.Err())
 }
 
-// Orphans counts the parents that children of any stream wait for.
-func (d *Destination) Orphans(ctx context.Context) (n int64, err error) {
-	err = d.db.QueryRowContext(ctx, `SELECT count(DISTINCT parent_key) FROM agent_orphan`).Scan(&n)
-	return n, wrap("count orphans", err)
+// Figures tells what the destination holds beside the rows, and how large it is.
+func (d *Destination) Figures(ctx context.Context) (f record.Figures, err error) {
+	err = d.db.QueryRowContext(ctx, `SELECT (SELECT count(DISTINCT parent_key) FROM agent_orphan),
+		(SELECT count(*) FROM agent_reject),
+		(SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size())`).Scan(&f.OrphanParents, &f.Rejects, &f.Bytes)
+	return f, wrap("look at destination", err)
 }
 
 // Rejects gives rejects of a stream in key order, at most limit of those behind

@@ -1,0 +1,113 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"resoagent/internal/crashpoint"
+	"resoagent/internal/record"
+)
+
+// claim sees to the tables, makes this agent the destination's owner and keeps
+// it so until the returned function is called; under a schedule, until the agent
+// is told to let go. The context it returns ends when the ownership is lost.
+func (a *Agent) claim(ctx context.Context) (context.Context, []record.Mark, func(), error) {
+	a.stopHolding()
+	if _, err := a.Migrate(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	crashpoint.At(crashpoint.Migrated)
+	self := record.Owner{
+		StateID: a.file.StateID(), Host: a.config.Host, StateDir: a.config.StateDir, Lease: a.config.Lease,
+	}
+	var marks []record.Mark
+	err := newRetrier("destination", a.config.RetryFor, a.observe).do(ctx, func() (err error) {
+		marks, err = a.owner.Claim(ctx, self, Streams())
+		return err
+	})
+	if errors.Is(err, record.ErrOwned) {
+		err = fmt.Errorf("%w: %w; wait for its end, or for the lease if it has died", ErrInUse, err)
+	}
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	outer := ctx
+	ctx, lose := context.WithCancelCause(ctx)
+	renewing := a.renewing(ctx, func(err error) { lose(fmt.Errorf("%w: %w", ErrInUse, err)) })
+	return ctx, marks, func() {
+		lost := errors.Is(context.Cause(ctx), ErrInUse)
+		lose(nil)
+		renewing.Wait()
+		switch {
+		case lost: // there is nothing to give back
+		case a.keepsClaim:
+			a.hold(outer)
+		default:
+			a.release(outer)
+		}
+	}, nil
+}
+
+// release gives the lease back. The signal that ends a run must not keep it from
+// that.
+func (a *Agent) release(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseGrace)
+	defer cancel()
+	if err := a.owner.Release(ctx); err != nil {
+		a.notice(true, "the lease on the destination was not given back: %v; it runs out in %s", err, a.config.Lease)
+	}
+}
+
+// hold keeps the destination between two runs, so that no other agent begins
+// one there, until stopHolding or letGo.
+func (a *Agent) hold(ctx context.Context) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	renewing := a.renewing(ctx, func(err error) {
+		a.notice(true, "%v, between two runs; the next one finds out whether it still has it", err)
+	})
+	a.unhold = func() {
+		cancel()
+		renewing.Wait()
+	}
+}
+
+// stopHolding ends the renewing between runs. The lease runs on.
+func (a *Agent) stopHolding() {
+	if a.unhold != nil {
+		a.unhold()
+		a.unhold = nil
+	}
+}
+
+// letGo gives back what was held between runs.
+func (a *Agent) letGo(ctx context.Context) {
+	a.keepsClaim = false
+	if a.unhold != nil {
+		a.stopHolding()
+		a.release(ctx)
+	}
+}
+
+// renewing keeps the lease alive until ctx ends or it is lost, which is told to
+// lost. A destination that is away does not end it: whether somebody took over
+// shows at the next renewal or commit that works.
+func (a *Agent) renewing(ctx context.Context, lost func(error)) *sync.WaitGroup {
+	var renewing sync.WaitGroup
+	renewing.Go(func() {
+		for sleep(ctx, a.config.Lease/3) == nil {
+			if err := a.owner.Renew(ctx, a.config.Lease); errors.Is(err, record.ErrLost) {
+				lost(err)
+				return
+			}
+		}
+	})
+	return &renewing
+}
+
+// leaseWait is how long a scheduled agent waits before it asks again for a
+// destination that another one owns: the lease, since that is how long one that
+// has died keeps it.
+func (a *Agent) leaseWait() time.Duration { return a.config.Lease }

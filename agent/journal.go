@@ -1,0 +1,246 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"resoagent/checkpoint"
+	"resoagent/internal/crashpoint"
+	"resoagent/internal/record"
+)
+
+// The journal in the state file has every run: those that finished, which are
+// mirrored into SyncLog, and for the operator's sake those that did not.
+
+// journalLength is how many runs the state file remembers.
+const journalLength = 1000
+
+const (
+	// noteUnderWay is the state file's note of the run under way. Who finds one at
+	// its start knows that the run before died.
+	noteUnderWay = "run_under_way"
+	// noteFigures is its note of what the destination said of itself last.
+	noteFigures = "figures"
+)
+
+// errDied is what the journal says of a run that ended without a word.
+var errDied = errors.New("the run died: the process was killed, or the host went down")
+
+// underWay is the value of noteUnderWay.
+type underWay struct {
+	ID        string    `json:"id"`
+	StartedAt time.Time `json:"started_at"`
+}
+
+// beginJournal notes that a run is under way, and puts the one before into the
+// journal if it died. A crash behind this finds the note of this run.
+func (a *Agent) beginJournal(report *Report) error {
+	return a.file.Update(func(tx *checkpoint.Tx) error {
+		var before underWay
+		if err := tx.Note(noteUnderWay, &before); err != nil {
+			return err
+		}
+		if before.ID != "" {
+			died := checkpoint.Run{ID: before.ID, StartedAt: before.StartedAt, Mirrored: true, Error: errDied.Error()}
+			if err := tx.PutRun(died); err != nil {
+				return err
+			}
+		}
+		return tx.PutNote(noteUnderWay, underWay{ID: report.ID, StartedAt: report.Started})
+	})
+}
+
+// journalFailure puts a run that did not finish into the journal. One that ends
+// like the one before it only raises that one's count: a source that is away for
+// a week must not push the runs before it out. A state file that cannot be
+// written cannot take this either, and the run has an error already.
+func (a *Agent) journalFailure(report *Report, why error) {
+	text := why.Error()
+	if errors.Is(why, context.Canceled) {
+		text = "interrupted"
+	}
+	run := checkpoint.Run{
+		ID: report.ID, StartedAt: report.Started, FinishedAt: a.now().UTC(), Totals: report.Totals, Mirrored: true, Error: text,
+	}
+	_ = a.file.Update(func(tx *checkpoint.Tx) error {
+		last, ok, err := tx.LastRun()
+		if err != nil {
+			return err
+		}
+		if ok && last.Error == run.Error && run.Totals == (checkpoint.Counters{}) {
+			last.Repeats, last.FinishedAt = last.Repeats+1, run.FinishedAt
+			run = last
+		}
+		if err := tx.PutRun(run); err != nil {
+			return err
+		}
+		// A run that was refused its destination has left no note: one that is
+		// there is of a run that died before.
+		var mine underWay
+		if err := tx.Note(noteUnderWay, &mine); err != nil {
+			return err
+		}
+		if mine.ID == report.ID {
+			err = tx.DeleteNote(noteUnderWay)
+		}
+		return errors.Join(err, tx.TrimRuns(journalLength))
+	})
+}
+
+// noteFigures keeps what the destination says of itself where 'agent status'
+// finds it without the destination. One that is away leaves the figures as they
+// were: the work is done, and the mirror, which comes next, waits for it.
+func (a *Agent) noteFigures(ctx context.Context) error {
+	figures, err := a.aside.Figures(ctx)
+	var t temporary
+	if errors.As(err, &t) && t.Temporary() {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return a.file.Update(func(tx *checkpoint.Tx) error { return tx.PutNote(noteFigures, figures) })
+}
+
+// finish puts the run into the journal and mirrors it into SyncLog. The run
+// accounts for every pass that has finished since the last run record, also
+// those of runs that died before they could write theirs.
+func (a *Agent) finish(ctx context.Context, report *Report) error {
+	run := checkpoint.Run{
+		ID: report.ID, StartedAt: report.Started, FinishedAt: a.now().UTC(), Positions: make(map[string]time.Time),
+	}
+	// One transaction: the passes are taken off the streams when the run that
+	// accounts for them is in the journal, so that neither is counted twice.
+	err := a.file.Update(func(tx *checkpoint.Tx) error {
+		for _, name := range Streams() {
+			s, ok, err := tx.Stream(name)
+			if err != nil {
+				return err
+			}
+			if !ok || s.Unlogged == nil {
+				continue
+			}
+			run.Totals.Add(*s.Unlogged)
+			if s.Position != nil {
+				if at, err := record.ParseTimestamp(s.Position.Timestamp); err == nil {
+					run.Positions[name] = at
+				}
+			}
+			s.Unlogged = nil
+			if err := tx.PutStream(name, s); err != nil {
+				return err
+			}
+		}
+		if err := tx.PutRun(run); err != nil {
+			return err
+		}
+		return errors.Join(tx.DeleteNote(noteUnderWay), tx.TrimRuns(journalLength))
+	})
+	if err != nil {
+		return err
+	}
+	crashpoint.At(crashpoint.Journaled)
+	if err := a.mirrorPending(ctx); err != nil {
+		var t temporary
+		if ctx.Err() != nil || !errors.As(err, &t) || !t.Temporary() {
+			return err
+		}
+		a.notice(true, "the run is done, but its SyncLog row waits for the next start: %v", err)
+		return nil
+	}
+	report.Mirrored = true
+	crashpoint.At(crashpoint.BeforeRelease)
+	return nil
+}
+
+// mirrorPending writes the runs that are not in SyncLog yet, oldest first. A
+// crash behind Mirror repeats it, and the run's identifier shows it was there.
+func (a *Agent) mirrorPending(ctx context.Context) error {
+	var pending []checkpoint.Run
+	err := a.file.View(func(tx *checkpoint.Tx) error {
+		return tx.Runs(func(r checkpoint.Run) error {
+			if !r.Mirrored {
+				pending = append(pending, r)
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range pending {
+		err := newRetrier("destination, SyncLog", a.config.RetryFor, a.observe).do(ctx, func() error {
+			return a.log.Mirror(ctx, record.Run{
+				ID: r.ID, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, Positions: r.Positions,
+				Processed: r.Totals.Processed(), Successful: r.Totals.Successful(), Failed: r.Totals.Failed,
+			})
+		})
+		if err != nil {
+			return err
+		}
+		crashpoint.At(crashpoint.Mirrored)
+		r.Mirrored = true
+		if err := a.file.Update(func(tx *checkpoint.Tx) error { return tx.PutRun(r) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RunRecord is a run in the journal, in the form of 'agent history --json'.
+type RunRecord struct {
+	ID         string     `json:"id"`
+	StartedAt  time.Time  `json:"started_at"`
+	FinishedAt *time.Time `json:"finished_at"`      // null: the run died, and nobody knows when
+	Seconds    *float64   `json:"duration_seconds"` // null likewise
+	Done       bool       `json:"done"`
+	Error      string     `json:"error,omitempty"`
+	Repeats    int        `json:"repeats,omitempty"` // runs behind this one that ended the same way
+	Processed  int64      `json:"processed"`
+	Successful int64      `json:"successful"`
+	Written    int64      `json:"written"`
+	Unchanged  int64      `json:"unchanged"`
+	Deleted    int64      `json:"deleted"`
+	Failed     int64      `json:"failed"`
+	Skipped    int64      `json:"skipped"`
+	InSyncLog  bool       `json:"in_synclog"` // or, where the run is done, waits to be written there
+}
+
+func runRecord(r checkpoint.Run) RunRecord {
+	n := r.Totals
+	out := RunRecord{
+		ID: r.ID, StartedAt: r.StartedAt, Done: r.Error == "", Error: r.Error, Repeats: r.Repeats,
+		Processed: n.Processed(), Successful: n.Successful(), Written: n.Written, Unchanged: n.Unchanged, Deleted: n.Deleted,
+		Failed: n.Failed, Skipped: n.Skipped, InSyncLog: r.Mirrored && r.Error == "",
+	}
+	if !r.FinishedAt.IsZero() {
+		at := r.FinishedAt
+		out.FinishedAt = &at
+		if r.Repeats == 0 {
+			seconds := at.Sub(r.StartedAt).Seconds()
+			out.Seconds = &seconds
+		}
+	}
+	return out
+}
+
+// History gives the newest runs of the journal, the newest first; at most limit.
+func (a *Agent) History(limit int) ([]RunRecord, error) {
+	a.state.RLock()
+	defer a.state.RUnlock()
+	return historyOf(a.file, limit)
+}
+
+func historyOf(file *checkpoint.File, limit int) ([]RunRecord, error) {
+	runs := []RunRecord{}
+	err := file.View(func(tx *checkpoint.Tx) error {
+		return tx.Runs(func(r checkpoint.Run) error {
+			runs = append(runs, runRecord(r))
+			return nil
+		})
+	})
+	slices.Reverse(runs)
+	return runs[:min(limit, len(runs))], err
+}
