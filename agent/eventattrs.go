@@ -5,7 +5,7 @@ import "log/slog"
 // The attributes' keys are stable: docs/LOGS.md has them.
 
 func (e RunStarted) Attrs() []slog.Attr {
-	return []slog.Attr{slog.String("run", e.ID), slog.Any("streams", e.Streams), slog.Bool("force", e.Force)}
+	return []slog.Attr{slog.Any("streams", e.Streams), slog.Bool("force", e.Force)}
 }
 
 func (e Notice) Attrs() []slog.Attr { return []slog.Attr{slog.String("text", e.Text)} }
@@ -42,6 +42,14 @@ func (e PageStored) Attrs() []slog.Attr {
 
 func (e Progress) Attrs() []slog.Attr {
 	return append([]slog.Attr{slog.String("stream", e.Stream), slog.Int64("done", e.Done)}, total(e.Total)...)
+}
+
+func (e GroupStored) Attrs() []slog.Attr {
+	n := e.Counters
+	return []slog.Attr{
+		slog.String("stream", e.Stream), slog.Int64("written", n.Written), slog.Int64("unchanged", n.Unchanged),
+		slog.Int64("deleted", n.Deleted), slog.Int64("failed", n.Failed), slog.Int64("skipped", n.Skipped),
+	}
 }
 
 func (e Retrying) Attrs() []slog.Attr {
@@ -86,7 +94,7 @@ func (e PassFinished) Attrs() []slog.Attr {
 
 func (e RunFinished) Attrs() []slog.Attr {
 	attrs := []slog.Attr{
-		slog.String("run", e.Report.ID), slog.Int64("processed", e.Report.Totals.Processed()),
+		slog.Int64("processed", e.Report.Totals.Processed()),
 		slog.Int64("successful", e.Report.Totals.Successful()), slog.Int64("failed", e.Report.Totals.Failed),
 		slog.Int64("skipped", e.Report.Totals.Skipped), slog.Float64("seconds", e.Report.Duration.Seconds()),
 		slog.Bool("mirrored", e.Report.Mirrored),

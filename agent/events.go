@@ -89,6 +89,13 @@ type Progress struct {
 	Total  *int64
 }
 
+// GroupStored: a group has been stored, of a pass or of records that were asked
+// for by key. What was known already counts nowhere.
+type GroupStored struct {
+	Stream   string
+	Counters checkpoint.Counters
+}
+
 // Retrying: something failed that may pass.
 type Retrying struct {
 	What    string
@@ -147,6 +154,7 @@ func (PageStarted) Name() string    { return "page_started" }
 func (PageFetched) Name() string    { return "page_fetched" }
 func (PageStored) Name() string     { return "page_stored" }
 func (Progress) Name() string       { return "progress" }
+func (GroupStored) Name() string    { return "group_stored" }
 func (Retrying) Name() string       { return "retrying" }
 func (RecordsRefused) Name() string { return "records_refused" }
 func (KeysLoaded) Name() string     { return "keys_loaded" }
@@ -162,6 +170,7 @@ func (PageStarted) Level() slog.Level    { return slog.LevelDebug }
 func (PageFetched) Level() slog.Level    { return slog.LevelDebug }
 func (PageStored) Level() slog.Level     { return slog.LevelInfo }
 func (Progress) Level() slog.Level       { return slog.LevelDebug }
+func (GroupStored) Level() slog.Level    { return slog.LevelDebug }
 func (Retrying) Level() slog.Level       { return slog.LevelWarn }
 func (RecordsRefused) Level() slog.Level { return slog.LevelWarn }
 func (KeysLoaded) Level() slog.Level     { return slog.LevelInfo }

@@ -114,7 +114,9 @@ type PassStatus struct {
 type KeySetStatus struct {
 	Keys              uint64  `json:"keys"`
 	BloomBits         uint64  `json:"bloom_bits"`
-	FalsePositiveRate float64 `json:"bloom_false_positive_rate"`
+	FalsePositiveRate float64 `json:"bloom_false_positive_rate"` // by the filter's fill, until Absent is 1,000
+	Absent            uint64  `json:"absent_lookups"`            // since the agent was opened
+	FalsePositives    uint64  `json:"bloom_false_positives"`     // of these
 }
 
 // statusPatience is how long ReadStatus tries while an agent holds the state
@@ -133,9 +135,12 @@ func ReadStatus(ctx context.Context, dir string, now time.Time) (s Status, err e
 	return s, err
 }
 
-// ReadHistory gives the newest runs of the journal, the newest first; at most
-// limit. It gets them as ReadStatus does.
+// ReadHistory gives the newest runs of the journal, the newest first: at most
+// limit, or all where that is 0. It gets them as ReadStatus does.
 func ReadHistory(ctx context.Context, dir string, limit int) (runs []RunRecord, err error) {
+	if limit == 0 {
+		limit = journalLength
+	}
 	err = readState(ctx, dir, askHistory, &runs, func(_ string, file *checkpoint.File) (err error) {
 		if runs = []RunRecord{}; file != nil {
 			runs, err = historyOf(file, limit)
@@ -211,7 +216,10 @@ func statusOf(dir string, file *checkpoint.File, now time.Time, m moment, keys *
 		if err != nil {
 			return err
 		}
-		s.KeySet = KeySetStatus{Keys: stats.Keys, BloomBits: stats.BloomBits, FalsePositiveRate: stats.FalsePositiveRate}
+		s.KeySet = KeySetStatus{
+			Keys: stats.Keys, BloomBits: stats.BloomBits, FalsePositiveRate: stats.FalsePositiveRate,
+			Absent: stats.Absent, FalsePositives: stats.FalsePositives,
+		}
 		var figures record.Figures
 		if err := tx.Note(noteFigures, &figures); err != nil {
 			return err

@@ -206,6 +206,7 @@ func (w *writer) flush(ctx context.Context, gathered *gathered, done bool) error
 	if err != nil {
 		return err
 	}
+	w.observe(GroupStored{Stream: w.stream.name, Counters: groupCounters(g)})
 	if w.errand {
 		w.reportErrand(g)
 	} else {

@@ -211,6 +211,9 @@ type Stats struct {
 	// FalsePositiveRate is measured over the absent keys looked up so far, or
 	// the estimate from the filter's fill where there were fewer than 1,000.
 	FalsePositiveRate float64
+	// Absent counts the look-ups of absent keys since Load, FalsePositives those of
+	// them that the filter let through to the index.
+	Absent, FalsePositives uint64
 }
 
 // Stats gives the set's figures.
@@ -219,7 +222,7 @@ func (s *Set) Stats() Stats {
 	defer s.mu.RUnlock()
 	st := Stats{
 		Keys: s.count, Designed: s.designed, BloomBits: uint64(s.filter.Cap()),
-		FalsePositiveRate: estimate(s.count, s.filter.Cap(), s.filter.K()),
+		FalsePositiveRate: estimate(s.count, s.filter.Cap(), s.filter.K()), Absent: s.tested, FalsePositives: s.passed,
 	}
 	if s.tested >= 1000 {
 		st.FalsePositiveRate = float64(s.passed) / float64(s.tested)

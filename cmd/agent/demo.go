@@ -58,7 +58,9 @@ func (c *demoCommand) exec(ctx context.Context, args []string) (err error) {
 	say(c.stdout, "A simulated RESO Web API serves %d listings at %s\n", c.options.Properties, s.url)
 
 	config := c.config(s.url)
-	t := console.NewText(c.stdout, consoleOptions(c.stdout, c.quiet))
+	o := consoleOptions(c.stdout)
+	o.Quiet = c.quiet
+	t := console.NewText(c.stdout, o)
 	defer t.Close()
 	config.Observe = t.Observe
 	if err := syncOnce(ctx, config, agent.Selection{}); err != nil {
@@ -71,7 +73,7 @@ func (c *demoCommand) exec(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	console.Status(c.stdout, status, c.env.now())
+	console.Status(c.stdout, status)
 	if err := c.queries(ctx); err != nil {
 		return err
 	}

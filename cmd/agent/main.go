@@ -21,6 +21,9 @@ type environment struct {
 	// executable is this program, for those who need another process of it.
 	executable string
 	now        func() time.Time // the wall clock
+	// hangups delivers each SIGHUP until stop is called; before and after that the
+	// signal ends the program, as it does by default.
+	hangups func() (signals <-chan os.Signal, stop func())
 }
 
 func main() {
@@ -36,9 +39,15 @@ func main() {
 	if err != nil {
 		self = os.Args[0]
 	}
-	env := environment{get: os.Getenv, host: host, executable: self, now: time.Now}
+	env := environment{get: os.Getenv, host: host, executable: self, now: time.Now, hangups: hangups}
 	err = run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, env)
 	os.Exit(exitCode(err, os.Stderr))
+}
+
+func hangups() (<-chan os.Signal, func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	return signals, func() { signal.Stop(signals) }
 }
 
 // run does what the command line says.

@@ -29,7 +29,7 @@ func newRoot(stdin io.Reader, stdout, stderr io.Writer, env environment) *root {
 // execute parses the arguments and runs the command they name.
 func (r *root) execute(ctx context.Context, args []string) error {
 	commands := []*ffcli.Command{
-		newSync(r), newStatus(r), newReset(r), newRejects(r), newRepair(r), newMigrate(r), newSimulate(r), newDemo(r), newVersion(r),
+		newSync(r), newRun(r), newStatus(r), newHistory(r), newHealth(r), newReset(r), newRejects(r), newRepair(r), newMigrate(r), newSimulate(r), newDemo(r), newVersion(r),
 	}
 	top := &ffcli.Command{
 		Name: "agent", ShortUsage: "agent COMMAND [flags]", FlagSet: r.flags("agent"), Subcommands: commands,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +19,7 @@ type settings struct {
 	idxFile  string
 	vowFile  string
 	format   string
+	level    slog.Level
 	quiet    bool
 	filename string
 	memory   memoryLimit
@@ -58,6 +60,7 @@ func (s *settings) register(fs *flag.FlagSet, env environment) {
 	fs.BoolVar(&c.AllowPlaintext, "allow-plaintext", false, "allow http:// to another host; the token is sent unencrypted")
 	fs.StringVar((*string)(&s.memory), "memory-limit", defaultMemoryLimit, "`size` that the heap is kept under; GOMEMLIMIT comes before it")
 	fs.StringVar(&s.format, "log-format", "text", "`format`: text for people, json for one object a line")
+	fs.TextVar(&s.level, "log-level", slog.LevelInfo, "least `level` to show: debug, info, warn or error")
 	fs.BoolVar(&s.quiet, "quiet", false, "only phases, problems and the summary")
 }
 
@@ -72,10 +75,16 @@ func (s *settings) complete() error {
 	if s.config.StateDir == "" {
 		return fmt.Errorf("%w: there is no home directory to keep the state in; set --state-dir", errUsage)
 	}
+	return s.readTokens(&s.config.IDXToken, &s.config.VOWToken)
+}
+
+// readTokens puts the tokens into idx and vow: those of the files where there
+// are any, else what stands there already.
+func (s *settings) readTokens(idx, vow *string) error {
 	for _, x := range []struct {
 		flag, file string
 		token      *string
-	}{{"idx", s.idxFile, &s.config.IDXToken}, {"vow", s.vowFile, &s.config.VOWToken}} {
+	}{{"idx", s.idxFile, idx}, {"vow", s.vowFile, vow}} {
 		*x.token = strings.TrimSpace(*x.token)
 		if x.file == "" {
 			continue

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"log/slog"
 	"os"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -53,6 +54,16 @@ func registerStreams(fs *flag.FlagSet, verb string) map[string]*bool {
 	return streams
 }
 
+// selected are the streams whose flags are set, in their order; none: all.
+func selected(flags map[string]*bool) (names []string) {
+	for _, name := range agent.Streams() {
+		if *flags[name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 func (c *syncCommand) exec(ctx context.Context, args []string) error {
 	if err := noArguments(args); err != nil {
 		return err
@@ -60,12 +71,7 @@ func (c *syncCommand) exec(ctx context.Context, args []string) error {
 	if err := c.complete(); err != nil {
 		return err
 	}
-	sel := agent.Selection{Force: c.force}
-	for _, name := range agent.Streams() {
-		if *c.streams[name] {
-			sel.Streams = append(sel.Streams, name)
-		}
-	}
+	sel := agent.Selection{Streams: selected(c.streams), Force: c.force}
 	if c.dryRun {
 		items, left, err := agent.Plan(ctx, c.config, sel)
 		if err != nil {
@@ -102,16 +108,26 @@ func syncOnce(ctx context.Context, config agent.Config, sel agent.Selection) (er
 
 // observer is what shows the run, and what ends it.
 func (s *settings) observer(w io.Writer) (observe func(agent.Event), done func()) {
+	o := consoleOptions(w)
+	o.Quiet, o.Level = s.quiet, s.level
 	if s.format == "json" {
-		return console.JSON(w, s.quiet), func() {}
+		return console.JSON(w, o), func() {}
 	}
-	t := console.NewText(w, consoleOptions(w, s.quiet))
+	t := console.NewText(w, o)
 	return t.Observe, t.Close
 }
 
+// logger is for what is no event of the agent: a fault of an HTTP connection.
+func (s *settings) logger(w io.Writer) *slog.Logger {
+	if s.format == "json" {
+		return console.NewLogger(w, console.Options{Level: s.level})
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: s.level}))
+}
+
 // consoleOptions finds out whether w is a terminal that can show a bar.
-func consoleOptions(w io.Writer, quiet bool) console.Options {
-	o := console.Options{Quiet: quiet, Width: 80}
+func consoleOptions(w io.Writer) console.Options {
+	o := console.Options{Width: 80}
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return o

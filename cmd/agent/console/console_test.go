@@ -83,7 +83,7 @@ func TestText(t *testing.T) {
 
 func TestJSON(t *testing.T) {
 	var out bytes.Buffer
-	observe := JSON(&out, false)
+	observe := JSON(&out, Options{})
 	for _, e := range events() {
 		observe(e)
 	}
@@ -102,7 +102,7 @@ func TestJSON(t *testing.T) {
 func TestStatus(t *testing.T) {
 	total, finished := int64(45678), now().Add(-3*time.Hour)
 	s := agent.Status{
-		StateDir: "/var/lib/resoagent", Running: true, Run: &agent.RunStatus{ID: "r", StartedAt: now().Add(-62 * time.Second)},
+		At: now(), StateDir: "/var/lib/resoagent", Running: true, Run: &agent.RunStatus{ID: "r", StartedAt: now().Add(-62 * time.Second)},
 		Streams: []agent.StreamStatus{
 			{
 				Name: agent.IDXProperty, Position: &agent.PositionStatus{Timestamp: "2024-01-14T15:45:00.123456Z", Sequence: 7},
@@ -116,7 +116,7 @@ func TestStatus(t *testing.T) {
 		KeySet: agent.KeySetStatus{Keys: 23654, BloomBits: 479253, FalsePositiveRate: 0.0002}, OrphanParents: 77, PendingSyncLog: 1, StateFileBytes: 1 << 20,
 	}
 	var out bytes.Buffer
-	Status(&out, s, now())
+	Status(&out, s)
 	golden(t, "status.golden", out.String())
 	for _, line := range strings.Split(out.String(), "\n") {
 		if n := len([]rune(line)); n > 91 {

@@ -8,6 +8,7 @@
 package console
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -49,4 +50,19 @@ func duration(d time.Duration) string {
 		return plural(minutes, "minute") + " " + plural(seconds, "second")
 	}
 	return plural(minutes, "minute")
+}
+
+// Span is a length of time that fits a column of a table.
+func Span(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Hour:
+		return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h %02d min", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return plural(int64(d.Hours()/24), "day")
 }

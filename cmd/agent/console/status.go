@@ -3,32 +3,42 @@ package console
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 
 	"resoagent/agent"
 )
 
-// Status shows a status as tables.
-func Status(w io.Writer, s agent.Status, now time.Time) {
+// Status shows a status as tables, narrow enough for a terminal of 80 columns.
+func Status(w io.Writer, s agent.Status) {
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
-	say("State directory: %s", s.StateDir)
-	switch {
-	case s.Run != nil:
-		say("Running: yes, run %s, for %s", s.Run.ID, duration(now.Sub(s.Run.StartedAt)))
-	case s.Running:
-		say("Running: yes")
-	default:
-		say("Running: no")
+	say("State directory:  %s", s.StateDir)
+	say("Agent:            %s", process(s))
+	say("Now:              %s", underWay(s))
+	if s.Schedule != nil && s.Schedule.Failures > 0 {
+		say("                  %s in a row", plural(int64(s.Schedule.Failures), "failed run"))
 	}
+	if r := s.LastRun; r != nil && !r.Done {
+		say("Last run:         %s, %s: %s", outcome(*r), ago(&r.StartedAt, s.At), reason(*r))
+	}
+	say("Last success:     %s", ago(s.LastSuccessAt, s.At))
 	say("")
 	t := newTable(w)
-	t.AppendHeader(table.Row{"Stream", "Position", "Processed", "Failed", "Skipped", "Finished"})
+	t.AppendHeader(table.Row{"Stream", "Position", "Behind now", "Last finished"})
+	for _, st := range s.Streams {
+		t.AppendRow(table.Row{st.Name, position(st), behind(st), ago(st.LastFinishedAt, s.At)})
+	}
+	t.Render()
+	t = newTable(w)
+	t.AppendHeader(table.Row{"Stream", "Processed", "OK", "Unchanged", "Failed", "Skipped"})
+	t.SetColumnConfigs(rightFrom(2, 6))
 	for _, st := range s.Streams {
 		t.AppendRow(table.Row{
-			st.Name, position(st), number(st.Processed), number(st.Failed), number(st.Skipped), finished(st, now),
+			st.Name, number(st.Processed), number(st.Successful), number(st.Unchanged), number(st.Failed), number(st.Skipped),
 		})
 	}
 	t.Render()
@@ -37,17 +47,51 @@ func Status(w io.Writer, s agent.Status, now time.Time) {
 	for _, st := range s.Streams {
 		if st.Pass != nil {
 			passes++
-			say("%s is at %s", st.Name, pass(st, now))
+			say("%s", pass(st))
+			say("  %s (begun %s)", place(st), ago(&st.Pass.StartedAt, s.At))
 		}
 	}
 	if passes > 0 {
 		say("")
 	}
-	say("Property keys:    %s (Bloom filter %s, %.2f%% false positives)", number(int64(s.KeySet.Keys)), //nolint:gosec // far below the limit
-		size(int64(s.KeySet.BloomBits/8)), 100*s.KeySet.FalsePositiveRate) //nolint:gosec // as above
+	say("Property keys:    %s; Bloom filter %s, %.2f%% false positives%s", number(int64(s.KeySet.Keys)), //nolint:gosec // far below the limit
+		size(int64(s.KeySet.BloomBits/8)), 100*s.KeySet.FalsePositiveRate, measured(s.KeySet)) //nolint:gosec // as above
 	say("Missing parents:  %s", number(s.OrphanParents))
+	rejects := number(s.Rejects)
+	if s.Rejects > 0 {
+		rejects += "; 'agent rejects' lists them"
+	}
+	say("Rejects:          %s", rejects)
 	say("SyncLog waiting:  %s", plural(int64(s.PendingSyncLog), "run"))
-	say("State file:       %s", size(s.StateFileBytes))
+	say("Disk:             %s", disk(s))
+}
+
+// process says which process has the state directory.
+func process(s agent.Status) string {
+	if s.Agent == nil {
+		return "none runs"
+	}
+	return fmt.Sprintf("%s, process %d, started %s", s.Agent.Program, s.Agent.PID, ago(&s.Agent.StartedAt, s.At))
+}
+
+// underWay says what happens, or what happens next.
+func underWay(s agent.Status) string {
+	switch {
+	case s.Run != nil:
+		return fmt.Sprintf("syncing for %s, run %s", duration(s.At.Sub(s.Run.StartedAt)), s.Run.ID)
+	case s.Schedule != nil && s.Schedule.NextRunAt != nil:
+		return fmt.Sprintf("waiting; next sync %s (%s)", ago(s.Schedule.NextRunAt, s.At), s.Schedule.NextRunAt.Format(time.RFC3339))
+	case s.Agent != nil:
+		return "about to begin"
+	}
+	return "nothing is under way"
+}
+
+func ago(t *time.Time, now time.Time) string {
+	if t == nil {
+		return "never"
+	}
+	return humanize.RelTime(*t, now, "ago", "from now")
 }
 
 func position(s agent.StreamStatus) string {
@@ -57,70 +101,83 @@ func position(s agent.StreamStatus) string {
 	return s.Position.Timestamp
 }
 
+func behind(s agent.StreamStatus) string {
+	if s.LagSeconds == nil {
+		return "-"
+	}
+	return Span(time.Duration(*s.LagSeconds * float64(time.Second)))
+}
+
+// barWidth is that of the bars in status and history, in columns.
+const barWidth = 20
+
+// bar is a bar of which share, 0 to 1, is filled. There is always a little where
+// there is anything.
+func bar(share float64) string {
+	full := int(share*barWidth + 0.5)
+	if share > 0 {
+		full = max(1, full)
+	}
+	full = min(full, barWidth)
+	return strings.Repeat("█", full) + strings.Repeat("░", barWidth-full)
+}
+
 // pass says how far a pass under way, or one that was interrupted, has come.
-func pass(s agent.StreamStatus, now time.Time) string {
-	text := fmt.Sprintf("batch %d, database batch %d", s.Pass.Page, s.Pass.Batch)
-	if n := len(s.Pass.Windows); n > 0 {
-		left := 0
-		for _, w := range s.Pass.Windows {
-			if !w.Done {
-				left++
-			}
-		}
-		text = fmt.Sprintf("batch %d, %s left", s.Pass.Page, plural(int64(left), "window"))
+func pass(s agent.StreamStatus) string {
+	done := s.Done()
+	text := fmt.Sprintf("%-14s ", s.Name)
+	if total := s.Pass.Total; total != nil && *total > 0 {
+		text += fmt.Sprintf("%s %.1f%%  %s of %s", bar(float64(done)/float64(*total)), percent(done, *total), number(done), number(*total))
+	} else {
+		text += number(done) + " so far; the source does not count"
 	}
-	if s.Pass.Total != nil && *s.Pass.Total > 0 {
-		done := s.Processed + s.Skipped
-		text += fmt.Sprintf(": %s of %s, %.1f%%", number(done), number(*s.Pass.Total), percent(done, *s.Pass.Total))
+	if s.Rate != nil {
+		text += fmt.Sprintf("  %s/s", number(int64(*s.Rate)))
 	}
-	return text + fmt.Sprintf(" (begun %s)", humanize.RelTime(s.Pass.StartedAt, now, "ago", "from now"))
+	if s.SecondsLeft != nil {
+		text += fmt.Sprintf("  %s left", Span(time.Duration(*s.SecondsLeft*float64(time.Second))))
+	}
+	return text
 }
 
-func finished(s agent.StreamStatus, now time.Time) string {
-	if s.LastFinishedAt == nil {
-		return "never"
+// place says where in its pages a pass stands.
+func place(s agent.StreamStatus) string {
+	n := len(s.Pass.Windows)
+	if n == 0 {
+		return fmt.Sprintf("batch %d, database batch %d", s.Pass.Page, s.Pass.Batch)
 	}
-	return humanize.RelTime(*s.LastFinishedAt, now, "ago", "from now")
+	left := 0
+	for _, w := range s.Pass.Windows {
+		if !w.Done {
+			left++
+		}
+	}
+	return fmt.Sprintf("batch %d, %s left", s.Pass.Page, plural(int64(left), "window"))
 }
 
-// newTable is a table narrow enough for a terminal of 80 columns.
-func newTable(w io.Writer) table.Writer {
-	t := table.NewWriter()
-	t.SetOutputMirror(w)
-	t.SetStyle(table.StyleLight)
-	return t
+// measured tells a false-positive rate that was measured from the estimate.
+func measured(k agent.KeySetStatus) string {
+	if k.Absent < 1000 {
+		return " by its fill"
+	}
+	return fmt.Sprintf(" measured over %s look-ups", number(int64(k.Absent))) //nolint:gosec // far below the limit
 }
 
-// Plan shows what a run would fetch.
-func Plan(w io.Writer, items []agent.PlanItem, left []string) {
-	say := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
-	t := newTable(w)
-	t.AppendHeader(table.Row{"Stream", "From", "Records", "Disk, about"})
-	var records, bytes int64
-	unknown := false
-	for _, i := range items {
-		from := i.From
-		if from == "" {
-			from = "the beginning"
-		}
-		if i.Resumes {
-			from += " (resuming)"
-		}
-		if i.Records == nil {
-			unknown = true
-			t.AppendRow(table.Row{i.Stream, from, "not counted", "-"})
-			continue
-		}
-		records, bytes = records+*i.Records, bytes+*i.Bytes
-		t.AppendRow(table.Row{i.Stream, from, number(*i.Records), size(*i.Bytes)})
+func disk(s agent.Status) string {
+	text := "state file " + size(s.StateFileBytes)
+	if s.DestinationBytes > 0 {
+		text += ", database " + size(s.DestinationBytes)
 	}
-	t.AppendFooter(table.Row{"", "", number(records), size(bytes)})
-	t.Render()
-	for _, name := range left {
-		say("%s is left out: there is no token for its feed", name)
+	if s.FreeBytes != nil {
+		text += ", " + size(*s.FreeBytes) + " free under the state"
 	}
-	if unknown {
-		say("The source does not count everything: the sums are of what it counts.")
+	return text
+}
+
+// rightFrom has columns aligned to the right, as numbers are.
+func rightFrom(first, last int) (out []table.ColumnConfig) {
+	for n := first; n <= last; n++ {
+		out = append(out, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight})
 	}
-	say("Nothing was fetched or written (--dry-run). Children without a listing are skipped, so less may be stored.")
+	return out
 }

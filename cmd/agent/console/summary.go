@@ -71,6 +71,16 @@ func (t *Text) runFinished(e agent.RunFinished) {
 	t.line("📈 Success Rate: %s", successRate(n.Successful(), n.Processed()))
 }
 
+func (t *Text) runScheduled(e agent.RunScheduled) {
+	at, in := e.At.Format("2006-01-02 15:04:05 MST"), duration(e.Wait)
+	if e.Failures > 0 {
+		t.line("⏰ Next try at %s, in %s (%s in a row)", at, in, plural(int64(e.Failures), "failure"))
+	} else {
+		t.line("⏰ Next sync at %s, in %s", at, in)
+	}
+	t.line("")
+}
+
 // successRate never says 100% of what did not all succeed.
 func successRate(ok, all int64) string {
 	if all == 0 {

@@ -3,6 +3,8 @@ package console
 import (
 	"fmt"
 	"io"
+	"log/slog"
+	"strings"
 	"sync"
 
 	"resoagent/agent"
@@ -10,9 +12,10 @@ import (
 
 // Options say how a console shows a run.
 type Options struct {
-	Terminal bool // w is a terminal: show bars in place of batch lines
-	Width    int  // of the terminal, in columns
-	Quiet    bool // only phases, problems and the summary
+	Terminal bool       // w is a terminal: show bars in place of batch lines
+	Width    int        // of the terminal, in columns
+	Quiet    bool       // only phases, problems and the summary
+	Level    slog.Level // above info: only what is as important; debug: every event
 }
 
 // Text shows the events of a run to a person. Its methods may be called
@@ -29,7 +32,7 @@ type Text struct {
 // NewText makes a console that writes to w. Close it at the end.
 func NewText(w io.Writer, o Options) *Text {
 	t := &Text{out: w, o: o}
-	if o.Terminal && !o.Quiet {
+	if o.Terminal && !o.Quiet && o.Level == slog.LevelInfo {
 		t.bars = newBars(w, o)
 		t.out = t.bars
 	}
@@ -62,6 +65,27 @@ func (t *Text) batch(format string, args ...any) {
 func (t *Text) Observe(e agent.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	// The batch lines belong to the console of old, although a log counts them as
+	// details: they go with --quiet.
+	if t.o.Level > slog.LevelInfo && e.Level() < t.o.Level {
+		return
+	}
+	t.show(e)
+	if t.o.Level < slog.LevelInfo && e.Level() < slog.LevelInfo {
+		t.detail(e)
+	}
+}
+
+// detail shows what an event holds, for who looks for the cause of something.
+func (t *Text) detail(e agent.Event) {
+	var b strings.Builder
+	for _, a := range e.Attrs() {
+		fmt.Fprintf(&b, " %s=%v", a.Key, a.Value)
+	}
+	t.line("🔧 %s%s", e.Name(), b.String())
+}
+
+func (t *Text) show(e agent.Event) {
 	switch e := e.(type) {
 	case agent.RunStarted:
 		t.runStarted(e)
@@ -95,10 +119,13 @@ func (t *Text) Observe(e agent.Event) {
 		t.passFinished(e.PassReport)
 	case agent.RunFinished:
 		t.runFinished(e)
+	case agent.RunScheduled:
+		t.runScheduled(e)
 	}
 }
 
 func (t *Text) runStarted(e agent.RunStarted) {
+	t.phase = ""
 	on := make(map[string]bool)
 	for _, s := range e.Streams {
 		on[s] = true

@@ -1,0 +1,70 @@
+package console
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"resoagent/agent"
+)
+
+// mostError is how much of an error a line of the history shows.
+const mostError = 200
+
+// History shows past runs, the newest first, with a bar for the records of each.
+func History(w io.Writer, runs []agent.RunRecord) {
+	if len(runs) == 0 {
+		_, _ = fmt.Fprintln(w, "No run has ended yet.")
+		return
+	}
+	var most int64
+	for _, r := range runs {
+		most = max(most, r.Processed)
+	}
+	t := newTable(w)
+	t.AppendHeader(table.Row{"Began", "Took", "Outcome", "Records", "", "Failed", "Skipped"})
+	t.SetColumnConfigs(append(rightFrom(2, 2), append(rightFrom(4, 4), rightFrom(6, 7)...)...))
+	for _, r := range runs {
+		t.AppendRow(table.Row{
+			began(r), took(r), outcome(r), number(r.Processed),
+			bar(float64(r.Processed) / float64(max(1, most))), number(r.Failed), number(r.Skipped),
+		})
+	}
+	t.Render()
+	for _, r := range runs {
+		if !r.Done {
+			_, _ = fmt.Fprintf(w, "%s  %s\n", began(r), reason(r))
+		}
+	}
+}
+
+func began(r agent.RunRecord) string { return r.StartedAt.UTC().Format("2006-01-02 15:04:05Z") }
+
+func took(r agent.RunRecord) string {
+	if r.Seconds == nil {
+		return "-"
+	}
+	return Span(time.Duration(*r.Seconds * float64(time.Second)))
+}
+
+func outcome(r agent.RunRecord) string {
+	switch {
+	case r.Done:
+		return "done"
+	case r.FinishedAt == nil:
+		return "died"
+	}
+	return "stopped"
+}
+
+// reason says why a run did not finish.
+func reason(r agent.RunRecord) string {
+	why := text.Trim(r.Error, mostError)
+	if r.Repeats > 0 {
+		why += fmt.Sprintf(" (and %s after it)", plural(int64(r.Repeats), "run"))
+	}
+	return why
+}
