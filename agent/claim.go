@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"resoagent/internal/crashpoint"
 	"resoagent/internal/record"
@@ -106,8 +105,3 @@ func (a *Agent) renewing(ctx context.Context, lost func(error)) *sync.WaitGroup 
 	})
 	return &renewing
 }
-
-// leaseWait is how long a scheduled agent waits before it asks again for a
-// destination that another one owns: the lease, since that is how long one that
-// has died keeps it.
-func (a *Agent) leaseWait() time.Duration { return a.config.Lease }

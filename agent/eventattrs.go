@@ -106,9 +106,13 @@ func (e RunFinished) Attrs() []slog.Attr {
 }
 
 func (e RunScheduled) Attrs() []slog.Attr {
-	return []slog.Attr{
+	attrs := []slog.Attr{
 		slog.Time("at", e.At.UTC()), slog.Float64("wait_seconds", e.Wait.Seconds()), slog.Int("failures_in_row", e.Failures),
 	}
+	if e.Err != nil {
+		attrs = append(attrs, slog.String("error", e.Err.Error()))
+	}
+	return attrs
 }
 
 // page names a page; window only where there are windows.

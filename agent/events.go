@@ -141,7 +141,8 @@ type RunFinished struct {
 type RunScheduled struct {
 	At       time.Time
 	Wait     time.Duration
-	Failures int // runs that have failed in a row; 0: the last one did not
+	Failures int   // runs that have failed in a row; 0: the last one did not
+	Err      error // why the last one failed
 }
 
 // Name and the others implement Event.
@@ -176,10 +177,16 @@ func (RecordsRefused) Level() slog.Level { return slog.LevelWarn }
 func (KeysLoaded) Level() slog.Level     { return slog.LevelInfo }
 func (OrphansHome) Level() slog.Level    { return slog.LevelInfo }
 func (PassFinished) Level() slog.Level   { return slog.LevelInfo }
-func (RunScheduled) Level() slog.Level   { return slog.LevelInfo }
 
 func (e Notice) Level() slog.Level {
 	if e.Warning {
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}
+
+func (e RunScheduled) Level() slog.Level {
+	if e.Err != nil {
 		return slog.LevelWarn
 	}
 	return slog.LevelInfo

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"resoagent/checkpoint"
 	"resoagent/internal/crashpoint"
@@ -69,8 +71,8 @@ func (a *Agent) journalFailure(report *Report, why error) {
 		if err != nil {
 			return err
 		}
-		if ok && last.Error == run.Error && run.Totals == (checkpoint.Counters{}) {
-			last.Repeats, last.FinishedAt = last.Repeats+1, run.FinishedAt
+		if ok && sameWords(last.Error, run.Error) && run.Totals == (checkpoint.Counters{}) {
+			last.Repeats, last.FinishedAt, last.Error = last.Repeats+1, run.FinishedAt, run.Error
 			run = last
 		}
 		if err := tx.PutRun(run); err != nil {
@@ -87,6 +89,20 @@ func (a *Agent) journalFailure(report *Report, why error) {
 		}
 		return errors.Join(err, tx.TrimRuns(journalLength))
 	})
+}
+
+// sameWords compares two errors without their numbers: attempts, times and ports
+// differ each time.
+func sameWords(a, b string) bool {
+	words := func(s string) string {
+		return strings.Map(func(r rune) rune {
+			if unicode.IsDigit(r) {
+				return -1
+			}
+			return r
+		}, s)
+	}
+	return words(a) == words(b)
 }
 
 // noteFigures keeps what the destination says of itself where 'agent status'

@@ -63,7 +63,9 @@ func (a *Agent) Every(ctx context.Context, s Schedule) error {
 		a.letGo(ctx)
 		a.live.setSchedule(nil)
 	}()
-	p := planner{schedule: s, lease: a.leaseWait(), backoff: newFailureBackoff(s.Interval), started: a.now(), now: a.now}
+	// A destination that another agent owns is asked for again each time its lease
+	// would have run out: that is how long one that has died keeps it.
+	p := newPlanner(s, a.config.Lease, a.now)
 	for {
 		a.live.setSchedule(p.status(nil))
 		if s.Before != nil {
@@ -79,7 +81,7 @@ func (a *Agent) Every(ctx context.Context, s Schedule) error {
 		}
 		at := p.next(begun, err)
 		a.live.setSchedule(p.status(&at))
-		a.observe(RunScheduled{At: at, Wait: at.Sub(a.now()), Failures: p.failures})
+		a.observe(RunScheduled{At: at, Wait: at.Sub(a.now()), Failures: p.failures, Err: err})
 		if sleepFor(ctx, at.Sub(a.now())) != nil {
 			return nil
 		}
@@ -112,13 +114,6 @@ func (a *Agent) reopen() {
 	a.file, a.keys = file, keys
 }
 
-func newFailureBackoff(interval time.Duration) *backoff.ExponentialBackOff {
-	return backoff.NewExponentialBackOff(
-		backoff.WithInitialInterval(min(firstRetry, interval/4)), backoff.WithMultiplier(2),
-		backoff.WithMaxInterval(interval), backoff.WithMaxElapsedTime(0),
-	)
-}
-
 // planner finds the time of the next run.
 type planner struct {
 	schedule Schedule
@@ -127,6 +122,13 @@ type planner struct {
 	failures int // runs in a row
 	started  time.Time
 	now      func() time.Time
+}
+
+func newPlanner(s Schedule, lease time.Duration, now func() time.Time) *planner {
+	return &planner{schedule: s, lease: lease, started: now(), now: now, backoff: backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(min(firstRetry, s.Interval/4)), backoff.WithMultiplier(2),
+		backoff.WithMaxInterval(s.Interval), backoff.WithMaxElapsedTime(0),
+	)}
 }
 
 // next plans the run behind one that began at begun and ended with err.
@@ -143,7 +145,7 @@ func (p *planner) next(begun time.Time, err error) time.Time {
 		return at
 	}
 	p.failures++
-	wait := p.backoff.NextBackOff()
+	wait := min(p.backoff.NextBackOff(), p.schedule.Interval) // which the library spreads beyond its own limit
 	if errors.Is(err, ErrInUse) {
 		// It ends or dies at a time that has nothing to do with ours.
 		p.backoff.Reset()

@@ -83,12 +83,19 @@ func (c *command) output() string {
 	return c.out.String()
 }
 
-// start runs the agent in the background.
-func start(tb testing.TB, args ...string) *command {
+// prepared is the agent, ready to be started.
+func prepared(tb testing.TB, args ...string) *command {
 	tb.Helper()
 	c := &command{Cmd: exec.CommandContext(tb.Context(), os.Args[0], args...)}
 	c.Env = append(os.Environ(), asCommand+"=1")
 	c.Stdout, c.Stderr = c, c
+	return c
+}
+
+// start runs the agent in the background.
+func start(tb testing.TB, args ...string) *command {
+	tb.Helper()
+	c := prepared(tb, args...)
 	if err := c.Start(); err != nil {
 		tb.Fatal(err)
 	}

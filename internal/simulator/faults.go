@@ -38,6 +38,9 @@ type Faults struct {
 	// AllowAnyUserAgent lets Go's default User-Agent in; otherwise it gets
 	// 403 and a page of HTML, as from the source's edge.
 	AllowAnyUserAgent bool
+	// Tokens are in place of those of Options, which get 401 then: the provider has
+	// issued new ones.
+	Tokens map[Feed]string
 	// FeedDown answers the requests of one feed with 503.
 	FeedDown Feed
 	// RequestsPerMinute throttles what goes beyond it; 0 does not.

@@ -109,11 +109,16 @@ func (s *Simulator) feedOf(r *http.Request) Feed {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return ""
 	}
-	switch token {
-	case s.world.options.IDXToken:
-		return IDX
-	case s.world.options.VOWToken:
-		return VOW
+	s.faultMu.Lock()
+	issued := s.faults.Tokens
+	s.faultMu.Unlock()
+	for feed, valid := range map[Feed]string{IDX: s.world.options.IDXToken, VOW: s.world.options.VOWToken} {
+		if another := issued[feed]; another != "" {
+			valid = another
+		}
+		if token == valid {
+			return feed
+		}
 	}
 	return ""
 }

@@ -73,7 +73,9 @@ func (t *Text) runFinished(e agent.RunFinished) {
 
 func (t *Text) runScheduled(e agent.RunScheduled) {
 	at, in := e.At.Format("2006-01-02 15:04:05 MST"), duration(e.Wait)
-	if e.Failures > 0 {
+	if e.Err != nil {
+		// In a single run the program says it at its end.
+		t.line("❌ %v", e.Err)
 		t.line("⏰ Next try at %s, in %s (%s in a row)", at, in, plural(int64(e.Failures), "failure"))
 	} else {
 		t.line("⏰ Next sync at %s, in %s", at, in)
