@@ -197,6 +197,9 @@ func statusOf(dir string, file *checkpoint.File, now time.Time, m moment, keys *
 	}
 	err := file.View(func(tx *checkpoint.Tx) error {
 		s.StateFileBytes = tx.Size()
+		if info, err := os.Stat(filepath.Join(dir, checkpoint.FileName)); err == nil {
+			s.StateFileBytes = info.Size() // with what is set aside for growing
+		}
 		for _, name := range Streams() {
 			stream, _, err := tx.Stream(name)
 			if err != nil {
@@ -299,19 +302,19 @@ func (a *Agent) Status() (Status, error) {
 	return s, err
 }
 
-// Ready gives the reason why the copy must not be taken for current: under a
-// schedule, that the last success is older than twice its interval.
+// Ready gives the reason why the copy must not be taken for current: no run has
+// finished yet, or, under a schedule, the last success is older than twice its
+// interval.
 func (s Status) Ready() error {
+	if s.LastSuccessAt == nil {
+		return errors.New("no run has finished yet")
+	}
 	if s.Schedule == nil {
 		return nil
 	}
-	limit := time.Duration(2 * s.Schedule.EverySeconds * float64(time.Second))
-	switch {
-	case s.LastSuccessAt == nil:
-		return errors.New("no run has finished yet")
-	case s.At.Sub(*s.LastSuccessAt) > limit:
-		return fmt.Errorf("the last run that finished did so %s ago, more than twice the interval of %s",
-			s.At.Sub(*s.LastSuccessAt).Round(time.Second), limit/2)
+	interval := time.Duration(s.Schedule.EverySeconds * float64(time.Second))
+	if age := s.At.Sub(*s.LastSuccessAt); age > 2*interval {
+		return fmt.Errorf("the last run that finished did so %s ago, more than twice the interval of %s", age.Round(time.Second), interval)
 	}
 	return nil
 }

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"resoagent/internal/harness"
+	"resoagent/internal/simulator"
+)
+
+// browser is a tab of a real Chromium, and what it complained about.
+type browser struct {
+	context.Context
+	mu         sync.Mutex
+	complaints []string
+	requests   []string
+}
+
+func newBrowser(tb testing.TB) *browser {
+	tb.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.NoSandbox, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
+	ctx, cancel := chromedp.NewExecAllocator(tb.Context(), options...)
+	tb.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, time.Minute)
+	tb.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	tb.Cleanup(cancel)
+	b := &browser{Context: ctx}
+	err := chromedp.Listen(ctx, func(event any) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		switch e := event.(type) {
+		case *log.EventEntryAdded: // what the policy forbids shows here
+			b.complaints = append(b.complaints, e.Entry.Text)
+		case *runtime.EventExceptionThrown:
+			b.complaints = append(b.complaints, e.ExceptionDetails.Text)
+		case *network.EventRequestWillBeSent:
+			b.requests = append(b.requests, e.Request.URL)
+		}
+	})
+	if err != nil {
+		tb.Fatalf("start Chromium: %v", err)
+	}
+	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := chromedp.Call(ctx, log.Enable, cdp.Empty{}); err != nil {
+		tb.Fatal(err)
+	}
+	return b
+}
+
+func (b *browser) do(tb testing.TB, steps ...chromedp.Action[chromedp.Void]) {
+	tb.Helper()
+	if err := chromedp.Do(b, steps...); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// ask runs an action that gives something.
+func ask[T any](tb testing.TB, b *browser, action chromedp.Action[T]) T {
+	tb.Helper()
+	v, err := chromedp.Run(b, action)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return v
+}
+
+func eval[T any](tb testing.TB, b *browser, script string) T {
+	tb.Helper()
+	return ask(tb, b, chromedp.Evaluate[T](script))
+}
+
+// check fails the test if the browser met an error, or asked anybody else.
+func (b *browser) check(tb testing.TB, url string) {
+	tb.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range b.complaints {
+		tb.Errorf("Chromium says: %s", c)
+	}
+	for _, r := range b.requests {
+		if !strings.HasPrefix(r, url) && !strings.HasPrefix(r, "data:") {
+			tb.Errorf("the page loads %s", r)
+		}
+	}
+}
+
+// In a real browser: the page follows a run by itself, with tables, bars and
+// charts; it loads nothing from elsewhere; it fits a phone; and its tables are
+// there without JavaScript.
+func TestPage(t *testing.T) {
+	t.Parallel()
+	o := simulator.Options{Seed: 5, Properties: 300, MediaPerListing: 40}
+	o.Faults.Latency = 200 * time.Millisecond
+	s := newSetup(t, o, harness.NewSQLite(t))
+	c, url := s.serving(t, "--every", "1h")
+	c.until(t, "=== MEDIA SYNC")
+	c.until(t, "📈 Progress")
+
+	b := newBrowser(t)
+	b.do(t, chromedp.Navigate(url+"/"), chromedp.WaitVisible("#streams"))
+	count := func(selector string) int { return eval[int](t, b, fmt.Sprintf("document.querySelectorAll(%q).length", selector)) }
+	until(t, func() bool { return count("#streams progress") == 1 }, "no bar of a pass")
+	share := func() float64 { return eval[float64](t, b, `(document.querySelector("#streams progress") || {value: 100}).value`) }
+	first := share()
+	until(t, func() bool { return share() > first }, "the bar stands still at %g", first)
+	until(t, func() bool { return count("svg polyline") >= 2 }, "no charts")
+	s.source.Set(func(f *simulator.Faults) { f.Latency = 0 })
+	c.until(t, "Next sync at")
+	until(t, func() bool {
+		text := eval[string](t, b, `document.querySelector("main").innerText`)
+		return strings.Contains(text, "waiting") && strings.Contains(text, "Next run") && strings.Contains(text, "done")
+	}, "the page does not see the end of the run")
+	if rows := count("#runs tbody tr"); rows != 1 {
+		t.Errorf("%d runs on the page", rows)
+	}
+	b.fits(t, 1280, "wide")
+	b.fits(t, 360, "phone")
+	b.check(t, url)
+
+	// The agent goes: the page says so, and keeps what it has.
+	if err := c.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, func() bool {
+		return strings.Contains(eval[string](t, b, `document.getElementById("connection").innerText`), "does not answer")
+	}, "the page does not notice that the agent is gone")
+}
+
+// fits checks that nothing is cut off or needs scrolling sideways, and keeps a
+// picture where SCREENSHOTS names a directory.
+func (b *browser) fits(tb testing.TB, width int64, name string) {
+	tb.Helper()
+	b.do(tb, chromedp.EmulateViewport(width, 800))
+	wide := eval[int64](tb, b, `document.documentElement.scrollWidth`)
+	letters := eval[float64](tb, b, `Math.min(...Array.from(document.querySelectorAll("main *")).filter(e => e.innerText).map(e => parseFloat(getComputedStyle(e).fontSize)))`)
+	if wide > width || letters < 12 {
+		tb.Errorf("%s: %d pixels wide on a screen of %d, letters of %g pixels", name, wide, width, letters)
+	}
+	if dir := os.Getenv("SCREENSHOTS"); dir != "" {
+		picture := ask(tb, b, chromedp.FullScreenshot(100))
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("page-%s.png", name)), picture, 0o600); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+func TestPageWithoutJavaScript(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, harness.Small(), harness.NewSQLite(t))
+	c, url := s.serving(t, "--every", "1h")
+	c.until(t, "Next sync at")
+	b := newBrowser(t)
+	if _, err := chromedp.Call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		t.Fatal(err)
+	}
+	b.do(t, chromedp.Navigate(url+"/"))
+	streams, runs := ask(t, b, chromedp.Text("#streams")), ask(t, b, chromedp.Text("#runs"))
+	if !strings.Contains(streams, "VOW Property") || !strings.Contains(streams, "130") || !strings.Contains(runs, "done") {
+		t.Errorf("without JavaScript:\n%s\n%s", streams, runs)
+	}
+	if refresh := ask(t, b, chromedp.AttributeValue("meta[http-equiv=refresh]", "content")); refresh.Value == "" {
+		t.Error("without JavaScript it is not refreshed")
+	}
+	b.check(t, url)
+}
