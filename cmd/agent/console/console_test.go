@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -100,29 +101,62 @@ func TestJSON(t *testing.T) {
 }
 
 func TestStatus(t *testing.T) {
-	total, finished := int64(45678), now().Add(-3*time.Hour)
-	s := agent.Status{
-		At: now(), StateDir: "/var/lib/resoagent", Running: true, Run: &agent.RunStatus{ID: "r", StartedAt: now().Add(-62 * time.Second)},
-		Streams: []agent.StreamStatus{
-			{
-				Name: agent.IDXProperty, Position: &agent.PositionStatus{Timestamp: "2024-01-14T15:45:00.123456Z", Sequence: 7},
-				Processed: 15432, Successful: 15420, Failed: 12, LastFinishedAt: &finished,
-			},
-			{
-				Name: agent.Media, Pass: &agent.PassStatus{StartedAt: now().Add(-time.Minute), Page: 16, Batch: 6, Total: &total},
-				Processed: 30000, Successful: 30000, Skipped: 1400,
-			},
-		},
-		KeySet: agent.KeySetStatus{Keys: 23654, BloomBits: 479253, FalsePositiveRate: 0.0002}, OrphanParents: 77, PendingSyncLog: 1, StateFileBytes: 1 << 20,
-	}
-	var out bytes.Buffer
-	Status(&out, s)
-	golden(t, "status.golden", out.String())
-	for _, line := range strings.Split(out.String(), "\n") {
-		if n := len([]rune(line)); n > 91 {
-			t.Errorf("a line of %d columns: %s", n, line)
+	for name, s := range statuses() {
+		var out bytes.Buffer
+		Status(&out, s)
+		golden(t, name, out.String())
+		for _, line := range strings.Split(out.String(), "\n") {
+			if n := len([]rune(line)); n > 100 {
+				t.Errorf("a line of %d columns: %s", n, line)
+			}
 		}
 	}
+}
+
+// statuses are one of a run under way, and one of an agent that waits and has
+// seen better days.
+func statuses() map[string]agent.Status {
+	total, finished, free := int64(45678), now().Add(-3*time.Hour), int64(5<<30)
+	rate, left, lag, next := 1234.5, 11.6, 67500.0, now().Add(4*time.Minute)
+	process := &agent.AgentStatus{PID: 4711, Program: "resoagent/1.0", Host: "h", StartedAt: now().Add(-49 * time.Hour)}
+	streams := []agent.StreamStatus{
+		{
+			Name: agent.IDXProperty, Position: &agent.PositionStatus{Timestamp: "2024-01-14T15:45:00.123456Z", Sequence: 7},
+			Processed: 15432, Successful: 15420, Unchanged: 420, Failed: 12, LastFinishedAt: &finished, LagSeconds: &lag,
+		},
+		{Name: agent.Media, Processed: 30000, Successful: 30000, Skipped: 1400},
+	}
+	run := agent.Status{
+		At: now(), StateDir: "/var/lib/resoagent", Agent: process, Running: true, Run: &agent.RunStatus{ID: "r", StartedAt: now().Add(-62 * time.Second)},
+		Streams:       slices.Clone(streams),
+		KeySet:        agent.KeySetStatus{Keys: 23654, BloomBits: 479253, FalsePositiveRate: 0.0002, Absent: 54321},
+		OrphanParents: 77, PendingSyncLog: 1, StateFileBytes: 1 << 20, FreeBytes: &free, DestinationBytes: 3 << 30, LastSuccessAt: &finished,
+	}
+	run.Streams[1].Pass = &agent.PassStatus{StartedAt: now().Add(-time.Minute), Page: 16, Batch: 6, Total: &total}
+	run.Streams[1].Rate, run.Streams[1].SecondsLeft = &rate, &left
+	waits := agent.Status{
+		At: now(), StateDir: "/var/lib/resoagent", Agent: process, Streams: slices.Clone(streams), Rejects: 3,
+		Schedule: &agent.ScheduleStatus{EverySeconds: 900, NextRunAt: &next, Failures: 2},
+		LastRun:  &agent.RunRecord{StartedAt: now().Add(-time.Minute), FinishedAt: &finished, Error: "media, page 2: HTTP 503", Repeats: 1},
+	}
+	waits.Streams[1].Pass = &agent.PassStatus{StartedAt: now().Add(-time.Hour), Page: 16, Windows: []agent.WindowStatus{{Done: true}, {}, {}}}
+	return map[string]agent.Status{"status.golden": run, "status-waiting.golden": waits, "status-new.golden": {
+		At: now(), StateDir: "/var/lib/resoagent", Streams: []agent.StreamStatus{{Name: agent.IDXProperty}},
+	}}
+}
+
+func TestHistory(t *testing.T) {
+	finished, seconds := now(), 3725.0
+	run := func(processed int64) agent.RunRecord {
+		return agent.RunRecord{StartedAt: now(), FinishedAt: &finished, Seconds: &seconds, Done: true, Processed: processed, Failed: 1, Skipped: 12}
+	}
+	stopped, died := run(0), run(0)
+	stopped.Done, stopped.Error, stopped.Repeats, stopped.Seconds = false, "source: HTTP 503", 40, nil
+	died.Done, died.Error, died.FinishedAt, died.Seconds = false, "the run died", nil, nil
+	var out bytes.Buffer
+	History(&out, []agent.RunRecord{run(12), stopped, died, run(1_234_567), run(700_000)})
+	History(&out, nil)
+	golden(t, "history.golden", out.String())
 }
 
 // On a terminal there is a bar in place of the batch lines, and nothing of it
