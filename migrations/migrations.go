@@ -14,6 +14,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"text/template"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
@@ -26,8 +27,8 @@ var files embed.FS
 var (
 	// ErrNewer: a newer agent has upgraded the database.
 	ErrNewer = errors.New("the database was upgraded by a newer agent")
-	// ErrForeign: tables of the agent's names exist that it did not make.
-	ErrForeign = errors.New("tables of these names exist that the agent did not make")
+	// ErrForeign: tables or views of the agent's names exist that it did not make.
+	ErrForeign = errors.New("tables or views of these names exist that the agent did not make")
 )
 
 // Dialect is the kind of database.
@@ -46,6 +47,12 @@ const versionTable = "agent_schema_version"
 // recordTables are the names that an older program may have used for its own
 // tables.
 func recordTables() []string { return []string{"property", "media", "propertyrooms", "openhouse"} }
+
+// views are the names of the agent's views, which came with viewsVersion: until
+// then somebody else may have used them.
+func views() []string { return []string{"idx_listing", "vow_listing", "listing_photo", "idx_photo"} }
+
+const viewsVersion = 2
 
 // Result says what Up did.
 type Result struct {
@@ -76,6 +83,11 @@ func Up(ctx context.Context, db *sql.DB, d Dialect, schema string) (Result, erro
 	from, to, err := versions(ctx, p)
 	if err != nil {
 		return Result{}, err
+	}
+	if from < viewsVersion {
+		if err := refuseForeignViews(ctx, db, d, schema); err != nil {
+			return Result{}, err
+		}
 	}
 	if from < to {
 		if _, err := p.Up(ctx); err != nil {
@@ -160,15 +172,32 @@ func steps(d Dialect, schema string) ([]*goose.Migration, error) {
 		if err != nil {
 			return nil, fmt.Errorf("list migrations: %w", err)
 		}
-		body, err := files.ReadFile(name)
+		body, err := script(name)
 		if err != nil {
-			return nil, fmt.Errorf("read migration: %w", err)
+			return nil, fmt.Errorf("read migration %s: %w", name, err)
 		}
 		out = append(out, goose.NewGoMigration(version, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
-			return execute(ctx, tx, d, schema, string(body))
+			return execute(ctx, tx, d, schema, body)
 		}}, nil))
 	}
 	return out, nil
+}
+
+// script reads a migration. Files are templates, for the sake of SQLite, which
+// has no functions of its own; what a file puts together stands in it alone, so
+// that it stays what it was.
+func script(name string) (string, error) {
+	body, err := files.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	t, err := template.New(name).Parse(string(body))
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	err = t.Execute(&b, nil)
+	return b.String(), err
 }
 
 func execute(ctx context.Context, tx *sql.Tx, d Dialect, schema, body string) error {
@@ -194,55 +223,4 @@ func createSchema(ctx context.Context, db *sql.DB, schema string) error {
 		return fmt.Errorf("create schema %s: %w", schema, err)
 	}
 	return nil
-}
-
-// refuseForeign keeps the agent's hands off another program's tables. Names are
-// compared without regard to case, because programs that quote them write
-// "Property".
-func refuseForeign(ctx context.Context, db *sql.DB, d Dialect, schema string) error {
-	tables, err := tables(ctx, db, d, schema)
-	if err != nil {
-		return err
-	}
-	var foreign []string
-	for _, t := range tables {
-		if t == versionTable {
-			return nil
-		}
-		for _, ours := range recordTables() {
-			if strings.EqualFold(t, ours) {
-				foreign = append(foreign, t)
-			}
-		}
-	}
-	if foreign == nil {
-		return nil
-	}
-	hint := "choose another database file"
-	if d == Postgres {
-		hint = "choose another schema with --schema NAME"
-	}
-	return fmt.Errorf("open database: %s: %w; %s", strings.Join(foreign, ", "), ErrForeign, hint)
-}
-
-func tables(ctx context.Context, db *sql.DB, d Dialect, schema string) ([]string, error) {
-	query, args := `SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`, []any{schema}
-	if d == SQLite {
-		query, args = `SELECT name FROM sqlite_master WHERE type IN ('table', 'view')`, nil
-	}
-	rows, err := db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("list tables: %w", err)
-	}
-	defer rows.Close()
-	var out []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, fmt.Errorf("list tables: %w", err)
-		}
-		out = append(out, name)
-	}
-	return out, rows.Err()
 }

@@ -29,7 +29,7 @@ type statements struct {
 
 func casts() map[record.Kind]string {
 	return map[record.Kind]string{
-		record.Text: "text", record.Integer: "bigint", record.Number: "numeric",
+		record.Text: "text", record.Word: "text", record.Integer: "bigint", record.Number: "numeric",
 		record.Boolean: "boolean", record.Date: "date", record.Timestamp: "timestamptz",
 	}
 }

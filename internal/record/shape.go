@@ -12,6 +12,7 @@ const (
 	Boolean
 	Date
 	Timestamp
+	Word // text that is short enough for an index
 )
 
 // Column is one typed column of a table and the RESO field that fills it.
@@ -89,7 +90,8 @@ func (s *Shape) index() *Shape {
 }
 
 // Property is the parent resource: the columns that listing sites search and
-// sort by. Latitude and Longitude are RESO fields that PropTx does not deliver;
+// sort by. The view idx_listing (migrations) reads the same columns out of the
+// IDX copy, in SQL. Latitude and Longitude are RESO fields that PropTx does not deliver;
 // other providers do.
 func Property() *Shape {
 	return (&Shape{
@@ -97,7 +99,7 @@ func Property() *Shape {
 		Key: "ListingKey", Timestamp: "ModificationTimestamp", KeyColumn: "listing_key",
 		Columns: []Column{
 			{"listing_id", "ListingId", Text},
-			{"standard_status", "StandardStatus", Text},
+			{"standard_status", "StandardStatus", Word},
 			{"mls_status", "MlsStatus", Text},
 			{"contract_status", "ContractStatus", Text},
 			{"transaction_type", "TransactionType", Text},
@@ -130,7 +132,7 @@ func Property() *Shape {
 			{"street_number", "StreetNumber", Text},
 			{"street_name", "StreetName", Text},
 			{"unit_number", "UnitNumber", Text},
-			{"city", "City", Text},
+			{"city", "City", Word},
 			{"city_region", "CityRegion", Text},
 			{"county_or_parish", "CountyOrParish", Text},
 			{"state_or_province", "StateOrProvince", Text},

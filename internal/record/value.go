@@ -30,6 +30,8 @@ func (c Column) Convert(raw jsontext.Value) (v Value, ok bool) {
 	switch c.Kind {
 	case Text:
 		return Value{text, true}, true
+	case Word:
+		return Value{text, true}.upTo(maxWord)
 	case Boolean:
 		return convertBoolean(text)
 	}
@@ -49,6 +51,22 @@ func (c Column) Convert(raw jsontext.Value) (v Value, ok bool) {
 	default:
 		return convertTimestamp(text)
 	}
+}
+
+// maxWord is the longest word and maxNumber the longest number, in bytes.
+// PostgreSQL refuses an index entry of more than 2,700, and would refuse the
+// row for it. A 64-bit float in full has less than 400 digits.
+const (
+	maxWord   = 512
+	maxNumber = 400
+)
+
+// upTo refuses a value that is longer than most bytes.
+func (v Value) upTo(most int) (Value, bool) {
+	if len(v.Text) > most {
+		return Value{}, false
+	}
+	return v, true
 }
 
 // scalar gives the text of a JSON string, number or boolean; arrays and objects
@@ -98,13 +116,26 @@ func convertInteger(text string) (Value, bool) {
 
 // convertNumber keeps the digits as written, since a decimal that went through
 // a float is another number. What a 64-bit float cannot hold is refused: no
-// price or size is that large, and SQLite could not store it.
+// price or size is that large, or that small, and SQLite could not store it.
 func convertNumber(text string) (Value, bool) {
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) || strings.ContainsAny(text, "xXpP_") {
 		return Value{}, false
 	}
-	return Value{text, true}, true
+	if f == 0 && strings.ContainsAny(mantissa(text), "123456789") {
+		return Value{}, false // such as 1e-400
+	}
+	if f == 0 {
+		text = mantissa(text) // 0e-999999 has too many digits for PostgreSQL
+	}
+	return Value{text, true}.upTo(maxNumber)
+}
+
+func mantissa(text string) string {
+	if e := strings.IndexAny(text, "eE"); e >= 0 {
+		return text[:e]
+	}
+	return text
 }
 
 func convertDate(text string) (Value, bool) {
