@@ -108,7 +108,7 @@ func convertInteger(text string) (Value, bool) {
 		return Value{strconv.FormatInt(n, 10), true}, true
 	}
 	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || f != math.Trunc(f) || math.Abs(f) >= 1<<53 {
+	if err != nil || f != math.Trunc(f) || math.Abs(f) >= 1<<53 || notDecimal(text) {
 		return Value{}, false
 	}
 	return Value{strconv.FormatInt(int64(f), 10), true}, true
@@ -119,7 +119,7 @@ func convertInteger(text string) (Value, bool) {
 // price or size is that large, or that small, and SQLite could not store it.
 func convertNumber(text string) (Value, bool) {
 	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) || strings.ContainsAny(text, "xXpP_") {
+	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) || notDecimal(text) {
 		return Value{}, false
 	}
 	if f == 0 && strings.ContainsAny(mantissa(text), "123456789") {
@@ -130,6 +130,9 @@ func convertNumber(text string) (Value, bool) {
 	}
 	return Value{text, true}.upTo(maxNumber)
 }
+
+// notDecimal: Go's way of writing numbers knows more than a source's.
+func notDecimal(text string) bool { return strings.ContainsAny(text, "xXpP_") }
 
 func mantissa(text string) string {
 	if e := strings.IndexAny(text, "eE"); e >= 0 {

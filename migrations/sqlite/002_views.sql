@@ -28,7 +28,7 @@ thousand levels, with an error that would stop the agent. */}}
 
 {{/* 9e999 is infinity: more than a 64-bit float holds. */}}
 {{- define "number"}}nullif(nullif(CASE {{template "kind" .}} WHEN 'integer' THEN CAST({{template "value" .}} AS REAL)
-    WHEN 'real' THEN {{template "value" .}}
+    WHEN 'real' THEN CASE WHEN length(({{template "copy"}}) -> '$.{{.}}') <= 400 THEN {{template "value" .}} END
     WHEN 'text' THEN CASE WHEN {{template "numeric text" .}} THEN CAST({{template "trimmed" .}} AS REAL) END END, 9e999), -9e999){{end}}
 
 {{/* Whether a text has the form of a number: JSON takes it with a digit before
@@ -58,7 +58,7 @@ and one behind, and it begins and ends like one without them. */}}
 {{- define "timestamp"}}(SELECT CASE WHEN t = 'text' AND {{template "is time"}} AND {{template "in UTC"}} BETWEEN '0001' AND ':'
     THEN {{template "in UTC"}} || '.' || substr(substr(f, 2) || '000000', 1, 6) || 'Z' END FROM {{template "parts" .}}){{end}}
 
-{{- define "date"}}(SELECT CASE WHEN t = 'text' AND (s = date(s, '+0 days') AND s >= '0001' OR {{template "is time"}} AND {{template "in UTC"}} IS NOT NULL)
+{{- define "date"}}(SELECT CASE WHEN t = 'text' AND (s = date(s, '+0 days') AND s >= '0001' OR {{template "is time"}} AND time('00:00' || z) IS NOT NULL)
     THEN substr(s, 1, 10) END FROM {{template "parts" .}}){{end}}
 
 -- One feed, for public pages: nothing in it comes from anywhere but the IDX copy.

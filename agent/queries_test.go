@@ -1,0 +1,155 @@
+package agent_test
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"resoagent/internal/harness"
+	"resoagent/internal/simulator"
+)
+
+const queriesPage = "../docs/QUERIES.md"
+
+// part is a section of docs/QUERIES.md.
+type part struct {
+	title     string
+	sql, text []string // its blocks
+	indexes   []string // that its query uses
+}
+
+// sections reads docs/QUERIES.md.
+func sections(tb testing.TB) (out []part) {
+	tb.Helper()
+	page, err := os.ReadFile(queriesPage)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, s := range strings.Split("\n"+string(page), "\n## ")[1:] {
+		title, rest, _ := strings.Cut(s, "\n")
+		p := part{title: title}
+		if _, line, ok := strings.Cut(rest, "\nIndex: "); ok {
+			line, _, _ = strings.Cut(line, "\n")
+			p.indexes = strings.Split(strings.Trim(line, "`"), "`, `")
+		}
+		for i, block := range strings.Split(rest, "```") {
+			language, body, _ := strings.Cut(block, "\n")
+			switch {
+			case i%2 == 1 && language == "sql":
+				p.sql = append(p.sql, body)
+			case i%2 == 1:
+				p.text = append(p.text, body)
+			}
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+func section(tb testing.TB, title string) part {
+	tb.Helper()
+	for _, p := range sections(tb) {
+		if p.title == title {
+			return p
+		}
+	}
+	tb.Fatalf("docs/QUERIES.md has no section %q", title)
+	return part{}
+}
+
+var (
+	update   = flag.Bool("update", false, "write the plans of docs/QUERIES.md")
+	querying = flag.Int("queries.listings", 1500, "listings that the example queries run over")
+)
+
+// The example queries of docs/QUERIES.md run, find something, and use the
+// indexes that the page names.
+func TestExampleQueries(t *testing.T) {
+	t.Parallel()
+	n := *querying
+	if *update && n == 1500 {
+		n = 20_000
+	}
+	db := harness.NewPostgres(t)
+	source := harness.NewSource(t, simulator.Options{
+		Seed: 7, Properties: n, MediaPerListing: 20, RoomsPerListing: -1, OpenHousesPerListing: -1, OrphanShare: -1,
+	})
+	s := newSetup(t, source, db)
+	s.config.Property.Page, s.config.Property.Batch, s.config.Media.Page, s.config.Media.Batch = 2000, 500, 5000, 1000
+	s.mustSync(t, "idx_property", "vow_property", "media")
+	// As a provider sends them that has coordinates: over a degree of either.
+	db.Exec(t, `UPDATE `+db.Table("property")+` SET idx = idx || c, latitude = (c ->> 'Latitude')::numeric, longitude = (c ->> 'Longitude')::numeric
+		FROM (SELECT listing_key AS k, jsonb_build_object('Latitude', 43.2 + (hashtext(listing_key) & 1023) / 1024.0,
+			'Longitude', -79.9 + (hashtext(listing_key) >> 10 & 1023) / 1024.0) AS c FROM `+db.Table("property")+`) x WHERE k = listing_key`)
+	for _, table := range []string{"property", "media"} {
+		db.Exec(t, "VACUUM (FULL, ANALYZE) "+db.Table(table))
+	}
+	conn, err := pgx.Connect(t.Context(), db.URL)
+	must(t, err)
+	defer conn.Close(t.Context())
+	_, err = conn.Exec(t.Context(), "SET search_path TO "+db.Schema)
+	must(t, err)
+	examples := 0
+	for _, p := range sections(t) {
+		if len(p.indexes) == 0 {
+			continue
+		}
+		examples++
+		if len(p.sql) != 1 || len(p.text) != 1 {
+			t.Fatalf("%s: want a query and its plan", p.title)
+		}
+		rows, err := conn.Query(t.Context(), p.sql[0])
+		must(t, err)
+		found := 0
+		for rows.Next() {
+			found++
+		}
+		if rows.Err() != nil || found == 0 && n >= 1500 {
+			t.Errorf("%s: %d rows, %v", p.title, found, rows.Err())
+		}
+		plan := explain(t, conn, p.sql[0])
+		for _, index := range p.indexes {
+			if !strings.Contains(plan, "using "+index+" ") && !strings.Contains(plan, "on "+index+"\n") && !strings.Contains(plan, "on "+index+" ") {
+				t.Errorf("%s: the plan does not use %s:\n%s", p.title, index, plan)
+			}
+			if !*update && !strings.Contains(p.text[0], index) {
+				t.Errorf("%s: the printed plan does not use %s", p.title, index)
+			}
+		}
+		if strings.Contains(plan, "Seq Scan") {
+			t.Errorf("%s: the plan reads a whole table:\n%s", p.title, plan)
+		}
+		if *update {
+			replacePlan(t, p, plan)
+		}
+	}
+	if examples != 5 {
+		t.Errorf("%d examples", examples)
+	}
+}
+
+func explain(tb testing.TB, conn *pgx.Conn, query string) string {
+	tb.Helper()
+	rows, err := conn.Query(tb.Context(), "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) "+query)
+	must(tb, err)
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	must(tb, err)
+	return strings.Join(lines, "\n") + "\n"
+}
+
+func replacePlan(tb testing.TB, p part, plan string) {
+	tb.Helper()
+	page, err := os.ReadFile(queriesPage)
+	must(tb, err)
+	head, rest, _ := strings.Cut(string(page), "\n## "+p.title+"\n")
+	body, tail, more := strings.Cut(rest, "\n## ")
+	at := strings.LastIndex(body, "```\n"+p.text[0]+"```")
+	body = body[:at] + "```\n" + plan + "```" + body[at+len("```\n"+p.text[0]+"```"):]
+	if more {
+		body += "\n## " + tail
+	}
+	must(tb, os.WriteFile(queriesPage, []byte(head+"\n## "+p.title+"\n"+body), 0o600))
+}

@@ -1,0 +1,300 @@
+package agent_test
+
+import (
+	"fmt"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"resoagent/internal/harness"
+	"resoagent/internal/record"
+	"resoagent/internal/simulator"
+)
+
+// columns are a table's or view's, with their types.
+func columns(tb testing.TB, db *harness.Database, name string) (names []string, types map[string]string) {
+	tb.Helper()
+	query, args := "SELECT name, '' FROM pragma_table_info(?)", []any{name}
+	if db.Postgres {
+		query = `SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
+			WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum`
+		args = []any{db.Table(name)}
+	}
+	types = make(map[string]string)
+	for _, row := range db.Strings(tb, query, args...) {
+		names, types[row[0]] = append(names, row[0]), row[1]
+	}
+	return names, types
+}
+
+// The views of the listings have the columns of the shape, in its order and with
+// the types of the table: who adds one there has to write a migration.
+func TestViewsHaveTheTypedColumns(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, db *harness.Database) {
+		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+		s.mustSync(t, "idx_property")
+		want := []string{"listing_key"}
+		for _, c := range record.Property().Columns {
+			want = append(want, c.Name)
+		}
+		want = append(want, "modification_timestamp", "record")
+		_, typed := columns(t, db, "property")
+		typed["modification_timestamp"], typed["record"] = typed["idx_timestamp"], typed["idx"]
+		for _, view := range []string{"idx_listing", "vow_listing"} {
+			names, types := columns(t, db, view)
+			if diff := cmp.Diff(want, names); diff != "" {
+				t.Errorf("columns of %s (-want +got):\n%s", view, diff)
+			}
+			for _, name := range names {
+				if types[name] != typed[name] {
+					t.Errorf("%s.%s is %s, in Property %s", view, name, types[name], typed[name])
+				}
+			}
+		}
+	})
+}
+
+// oddValues are put into every typed column of a listing, each into one of its
+// own. What the agent's conversion makes of them is the truth for the views.
+func oddValues() []string {
+	return []string{
+		`1`, `3.0`, `2.0E7`, `-0.0`, `1.50`, `1e15`, `9223372036854775807`, `-9223372036854775808`, `9223372036854775808`, `1e40`, `1e308`, `true`, `false`,
+		`""`, `" "`, `"n/a"`, `"12"`, `" 1200.50 "`, `"\t7\r\n"`, `"+5"`, `"-5"`, `"--5"`, `"+-5"`, `".5"`, `"5."`, `"."`, `"-"`, `"e5"`, `".e5"`, `"1e"`, `"1e+"`,
+		`"007"`, `"1E2"`, `"1e+2"`, `"2.0E7"`, `"1.5"`, `"1e999"`, `"-1e999"`, `"1e999999999"`, `"1e99999999999999999999"`, `"0e-10"`, `"1,200"`, `"$5"`,
+		`"NaN"`, `"inf"`, `"Infinity"`, `"0x1F"`, `"0x10p1"`, `"1_000"`, `"1 000"`, `"5 "`, `"٣"`, `"9007199254740991"`, `"9223372036854775807"`,
+		`"Y"`, `"yes"`, `" No "`, `"TRUE"`, `"0"`, `"maybe"`, `["a"]`, `[]`, `{"a":1}`, `[1]`, `"a\"b\\c\u00e9\ud83d\ude00"`, `"{\"City\":1}"`,
+		`"2024-02-29"`, `"2023-02-29"`, `"2024-02-30"`, `"2024-04-31"`, `"2024-13-01"`, `"2024-00-10"`, `"2024-01-00"`, `"2024-1-5"`, `"0000-01-01"`, `"0001-01-01"`,
+		`"9999-12-31"`, `"99999-12-31"`, `"2024-02-29 10:00:00"`, `"2024-02-29T"`, `20240229`, `" 2024-02-29 "`, `"infinity"`, `"now"`, `"today"`, `"2024-060"`,
+		`"2024-02-29T10:00:00Z"`, `"2024-02-29T10:00:00"`, `"2024-02-29T10:00:00.5-05:00"`, `"2024-02-29T23:59:59.9999999Z"`, `"2024-02-29T10:00:00.1234567891234Z"`,
+		`"2024-02-29T10:00:00.Z"`, `"2024-02-29T24:00:00Z"`, `"2024-02-29T23:60:00Z"`, `"2024-02-29T23:59:60Z"`, `"2024-02-30T10:00:00Z"`, `"2024-02-29T10:00Z"`,
+		`"2024-02-29t10:00:00z"`, `"2024-02-29T10:00:00+0500"`, `"2024-02-29T10:00:00+05"`, `"2024-02-29T01:00:00+05:30"`, `"2024-12-31T23:00:00-14:00"`,
+		`"1969-12-31T23:59:59.999999Z"`, `"0001-01-01T00:00:00+01:00"`, `"0001-01-01T00:00:00Z"`, `"9999-12-31T23:59:59Z"`, `"9999-12-31T23:59:59-01:00"`,
+		`"` + strings.Repeat("long ", 2000) + `"`, `"` + strings.Repeat("9", 500) + `"`, `"0.` + strings.Repeat("7", 500) + `"`, `0.` + strings.Repeat("7", 500),
+		`"` + strings.Repeat("9", 308) + `"`, `"` + strings.Repeat("9", 309) + `"`,
+	}
+}
+
+func addOdd(tb testing.TB, s *harness.Source) {
+	tb.Helper()
+	for i, value := range oddValues() {
+		key, at := fmt.Sprintf("ODD%03d", i), "2026-07-01T12:00:00Z"
+		var b strings.Builder
+		fmt.Fprintf(&b, `{"ListingKey":%q,"ModificationTimestamp":%q`, key, at)
+		for _, c := range record.Property().Columns {
+			fmt.Fprintf(&b, `,%q:%s`, c.Field, value)
+		}
+		b.WriteString("}")
+		if err := s.AddRaw(simulator.Property, key, at, "", []byte(b.String())); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+// What the views show of a feed is, in each column, what the agent stores in the
+// typed columns where it syncs this feed alone: of a whole simulated feed, and of
+// values as odd as there are.
+func TestViewsShowWhatTheAgentConverts(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, both *harness.Database) {
+		source := harness.NewSource(t, harness.Small())
+		addOdd(t, source)
+		newSetup(t, source, both).mustSync(t, "idx_property", "vow_property")
+		if n := both.Count(t, "agent_reject", ""); n != 0 {
+			t.Errorf("%d rejects: %v", n, both.Strings(t, "SELECT record_key, reason FROM "+both.Table("agent_reject")))
+		}
+		for _, feed := range []string{"idx", "vow"} {
+			alone := harness.NewSQLite(t)
+			if both.Postgres {
+				alone = harness.NewPostgres(t)
+			}
+			one := newSetup(t, source, alone)
+			if feed == "idx" {
+				one.config.VOWToken = ""
+			} else {
+				one.config.IDXToken = ""
+			}
+			one.mustSync(t, feed+"_property")
+			typed := listings(t, alone, "property", feed+"_timestamp", feed)
+			if len(typed) < 130*8/10 {
+				t.Fatalf("%d listings", len(typed))
+			}
+			sameListings(t, feed+"_listing", typed, listings(t, both, feed+"_listing", "modification_timestamp", "record"))
+			sameListings(t, feed+"_listing of one feed", typed, listings(t, alone, feed+"_listing", "modification_timestamp", "record"))
+		}
+	})
+}
+
+// listings are the columns of the shape by key, as text, and "null" for NULL.
+func listings(tb testing.TB, db *harness.Database, table, timestamp, body string) map[string][]string {
+	tb.Helper()
+	query := "SELECT listing_key"
+	for _, c := range append(record.Property().Columns, record.Column{Name: timestamp}, record.Column{Name: body}) {
+		query += ", coalesce(CAST(" + c.Name + " AS text), 'null')"
+	}
+	out := make(map[string][]string)
+	for _, row := range db.Strings(tb, query+" FROM "+db.Table(table)) {
+		out[row[0]] = row[1:]
+	}
+	return out
+}
+
+func sameListings(tb testing.TB, what string, want, got map[string][]string) {
+	tb.Helper()
+	if len(want) != len(got) {
+		tb.Errorf("%s has %d listings, want %d", what, len(got), len(want))
+	}
+	names := append(record.Property().Columns, record.Column{Name: "modification_timestamp"}, record.Column{Name: "record"})
+	problems := 0
+	for key, w := range want {
+		g := got[key]
+		if len(g) != len(w) {
+			tb.Errorf("%s: %s is missing", what, key)
+			continue
+		}
+		for i := range w {
+			if w[i] != g[i] && !sameNumber(w[i], g[i]) {
+				if problems++; problems < 20 {
+					odd := ""
+					if n := 0; strings.HasPrefix(key, "ODD") {
+						_, _ = fmt.Sscanf(key, "ODD%d", &n)
+						odd = oddValues()[n]
+					}
+					tb.Errorf("%s, %s, %s: %.60q, want %.60q (from %.60s)", what, key, names[i].Name, g[i], w[i], odd)
+				}
+			}
+		}
+	}
+	if problems > 0 {
+		tb.Errorf("%s: %d values differ", what, problems)
+	}
+}
+
+// sameNumber: jsonb keeps what a number is worth, not how it was written.
+func sameNumber(a, b string) bool {
+	x, okX := new(big.Rat).SetString(a)
+	y, okY := new(big.Rat).SetString(b)
+	return okX && okY && len(a) < 1000 && x.Cmp(y) == 0
+}
+
+// What VOW alone knows never shows in idx_listing: a price and a status that are
+// other there, and a listing that is there only. Not in a column, not in the
+// JSON, not by way of a condition.
+func TestVOWDoesNotLeak(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, db *harness.Database) {
+		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+		s.mustSync(t)
+		before := listings(t, db, "idx_listing", "modification_timestamp", "record")
+		photos := db.Strings(t, "SELECT * FROM "+db.Table("idx_photo")+" ORDER BY listing_key, photo_number")
+
+		// A sale: IDX does not see the listing any more, VOW has its price.
+		key := db.Strings(t, "SELECT min(listing_key) FROM "+db.Table("idx_listing"))[0][0]
+		at := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
+		must(t, s.source.Touch(simulator.Property, key, at, map[string]any{
+			"StandardStatus": "Closed", "MlsStatus": "Sold", "ListPrice": 98765432.0, "ClosePrice": 98765433.0, "City": "Leakville",
+			"UnparsedAddress": "1 Leak Street",
+		}))
+		must(t, s.source.Add(simulator.Property, map[string]any{
+			"ListingKey": "VOWONLY", "ModificationTimestamp": "2026-07-01T00:00:01Z", "StandardStatus": "Closed", "City": "Leakville", "ListPrice": 98765432.0,
+		}))
+		must(t, s.source.Add(simulator.Media, map[string]any{
+			"MediaKey": "leak", "ResourceRecordKey": "VOWONLY", "ResourceName": "Property", "MediaCategory": "Photo",
+			"MediaModificationTimestamp": "2026-07-01T00:00:01Z", "MediaURL": "https://media.example.com/leak.jpg",
+		}))
+		s.mustSync(t)
+
+		seen := db.Strings(t, "SELECT listing_key FROM "+db.Table("vow_listing")+" WHERE list_price = 98765432 AND standard_status = 'Closed' ORDER BY 1")
+		if len(seen) != 2 || db.Count(t, "listing_photo", "listing_key = 'VOWONLY'") != 1 {
+			t.Fatalf("VOW has %v: nothing that could leak", seen)
+		}
+		if diff := cmp.Diff(before, listings(t, db, "idx_listing", "modification_timestamp", "record")); diff != "" {
+			t.Errorf("idx_listing shows (-before +after):\n%s", diff)
+		}
+		if diff := cmp.Diff(photos, db.Strings(t, "SELECT * FROM "+db.Table("idx_photo")+" ORDER BY listing_key, photo_number")); diff != "" {
+			t.Errorf("idx_photo shows (-before +after):\n%s", diff)
+		}
+		for _, where := range []string{
+			"list_price = 98765432", "close_price IS NOT NULL", "standard_status <> 'Active'", "mls_status = 'Sold'", "city = 'Leakville'",
+			"listing_key = 'VOWONLY'", "modification_timestamp >= '2026-07-01'", "CAST(record AS text) LIKE '%9876543%'",
+		} {
+			if n := db.Count(t, "idx_listing", where); n != 0 {
+				t.Errorf("%d rows WHERE %s", n, where)
+			}
+		}
+	})
+}
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// A site's own role, with the grants of docs/QUERIES.md, reads the views of IDX
+// and nothing else.
+func TestPublicRole(t *testing.T) {
+	t.Parallel()
+	db := harness.NewPostgres(t)
+	s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+	s.mustSync(t)
+	conn, err := pgx.Connect(t.Context(), db.URL)
+	must(t, err)
+	defer conn.Close(t.Context())
+	role := "site_" + db.Schema
+	grants := strings.NewReplacer("public_site", role, "SCHEMA public", "SCHEMA "+db.Schema, "idx_", db.Schema+".idx_")
+	_, err = conn.Exec(t.Context(), grants.Replace(section(t, "Grants").sql[0]))
+	must(t, err)
+	defer func() {
+		_, err := conn.Exec(t.Context(), "RESET SESSION AUTHORIZATION; DROP OWNED BY "+role+"; DROP ROLE "+role)
+		must(t, err)
+	}()
+	_, err = conn.Exec(t.Context(), "SET SESSION AUTHORIZATION "+role)
+	must(t, err)
+	for relation, allowed := range map[string]bool{
+		"idx_listing": true, "idx_photo": true,
+		"vow_listing": false, "listing_photo": false, "property": false, "media": false, "agent_reject": false, "synclog": false,
+	} {
+		var n int
+		err := conn.QueryRow(t.Context(), "SELECT count(*) FROM (SELECT * FROM "+db.Table(relation)+" OFFSET 0) t").Scan(&n)
+		if allowed && (err != nil || n == 0) {
+			t.Errorf("%s: %d rows, %v", relation, n, err)
+		}
+		if !allowed && (err == nil || !strings.Contains(err.Error(), "42501")) {
+			t.Errorf("%s: %d rows, %v, want it refused", relation, n, err)
+		}
+	}
+}
+
+// Text that no index holds, and JSON that SQLite gives up on, cost a column, not
+// the record.
+func TestIndexesRefuseNoRecord(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, db *harness.Database) {
+		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+		var noise strings.Builder
+		for i := range 9000 {
+			noise.WriteByte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"[(i*i*7919+i*31)%62])
+		}
+		for key, rest := range map[string]string{
+			"LONGCITY":   `"City":"` + noise.String() + `","StandardStatus":"` + noise.String() + `","MlsStatus":"New"`,
+			"LONGNUMBER": `"ListPrice":0.` + strings.Repeat("1234567", 2000) + `,"Latitude":"0.` + strings.Repeat("7654321", 2000) + `","MlsStatus":"New"`,
+			"DEEP":       `"MlsStatus":"New","X":` + strings.Repeat("[", 1500) + strings.Repeat("]", 1500),
+		} {
+			const at = "2026-07-01T12:00:00Z"
+			must(t, s.source.AddRaw(simulator.Property, key, at, "", []byte(`{"ListingKey":"`+key+`","ModificationTimestamp":"`+at+`",`+rest+`}`)))
+		}
+		s.mustSync(t, "idx_property", "vow_property")
+		for _, view := range []string{"idx_listing", "vow_listing"} {
+			where := "listing_key IN ('LONGCITY', 'LONGNUMBER', 'DEEP') AND city IS NULL AND standard_status IS NULL AND list_price IS NULL AND latitude IS NULL"
+			if n := db.Count(t, view, where); n != 3 {
+				t.Errorf("%s has %d of the three", view, n)
+			}
+		}
+	})
+}
