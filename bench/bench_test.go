@@ -16,7 +16,7 @@ var (
 	full   = flag.Bool("full", false, "the sizes of docs/BENCHMARKS.md; takes an hour")
 	write  = flag.String("write", "", "directory to write BENCHMARKS.md and its plot to")
 	rounds = flag.Int("rounds", 0, "how often each contestant runs, in turn; 0: 3, or 1 in small")
-	only   = flag.String("only", "", "the one table to make: backfill, repeat, slow, growth, start, keys, checkpoints, pages")
+	only   = flag.String("only", "", "the one table to make: backfill, repeat, slow, growth, start, keys, checkpoints, pages, indexes")
 )
 
 // sizes are how much of everything there is.
@@ -30,17 +30,18 @@ type sizes struct {
 	keys              int           // of the key set
 	padded            int           // listings of 12 KB
 	padding           int
+	indexed           int // listings of the load with and without indexes
 }
 
 func chosen() sizes {
 	s := sizes{
 		properties: 300, media: 3000, rounds: 1, slowMedia: 3000, latency: 20 * time.Millisecond, growth: []int{1000, 2000},
-		parents: 5000, keys: 20_000, padded: 200, padding: 12_000,
+		parents: 5000, keys: 20_000, padded: 200, padding: 12_000, indexed: 200,
 	}
 	if *full {
 		s = sizes{
 			properties: 100_000, media: 1_000_000, rounds: 3, slowMedia: 1_000_000, latency: 2 * time.Second,
-			growth: []int{100_000, 300_000, 1_000_000}, parents: 1_000_000, keys: 10_000_000, padded: 50_000, padding: 12_000,
+			growth: []int{100_000, 300_000, 1_000_000}, parents: 1_000_000, keys: 10_000_000, padded: 50_000, padding: 12_000, indexed: 30_000,
 		}
 	}
 	if *rounds > 0 {
@@ -80,6 +81,7 @@ func TestBenchmarks(t *testing.T) {
 		{"checkpoints", b.checkpoints},
 		{"start", b.start},
 		{"keys", b.keys},
+		{"indexes", b.indexes},
 	} {
 		if *only == "" || *only == table.name {
 			table.make(t)

@@ -1,0 +1,128 @@
+package migrations
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"resoagent/internal/harness"
+)
+
+// openFor opens a destination the way the agent does.
+func openFor(tb testing.TB, h *harness.Database) (*sql.DB, Dialect) {
+	tb.Helper()
+	driver, url, d := "sqlite", "file:"+strings.TrimPrefix(h.URL, "sqlite:")+"?_pragma=busy_timeout(5000)", SQLite
+	if h.Postgres {
+		driver, url, d = "pgx", h.URL, Postgres
+	}
+	db, err := sql.Open(driver, url)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = db.Close() })
+	return db, d
+}
+
+// versionOne makes the destination of an older agent, with two listings. One has
+// values that no index holds.
+func versionOne(tb testing.TB, h *harness.Database, db *sql.DB, d Dialect) {
+	tb.Helper()
+	p, err := provider(tb.Context(), db, d, h.Schema)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := p.UpTo(tb.Context(), 1); err != nil {
+		tb.Fatal(err)
+	}
+	h.Exec(tb, `INSERT INTO `+h.Table("property")+` (listing_key, city, standard_status, list_price, idx_timestamp, idx_hash, idx, vow_timestamp, vow_hash, vow) VALUES
+		('A', 'Ajax', 'Closed', 2, '2024-01-01T00:00:00Z', 1, '{"City":"Ajax","StandardStatus":"Active","ListPrice":1.0}', '2024-02-01T00:00:00Z', 2, '{"ListPrice":2}')`)
+	noise := "md5(i::text)"
+	numbers := "generate_series(1, 500) i"
+	price := "('0.' || repeat('1234567', 2300))::numeric"
+	if !h.Postgres {
+		noise, numbers, price = "hex(randomblob(16))", "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) SELECT i FROM n)", "0.1"
+	}
+	aggregate := "string_agg(" + noise + ", '')"
+	if !h.Postgres {
+		aggregate = "group_concat(" + noise + ", '')"
+	}
+	h.Exec(tb, `INSERT INTO `+h.Table("property")+` (listing_key, city, standard_status, list_price, vow_timestamp, vow_hash, vow)
+		SELECT 'LONG', `+aggregate+`, `+aggregate+`, `+price+`, '2024-01-01T00:00:00Z', 1, '{}' FROM `+numbers)
+}
+
+func TestUpgradeFromVersionOne(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, h *harness.Database) {
+		db, d := openFor(t, h)
+		versionOne(t, h, db, d)
+		result, err := Up(t.Context(), db, d, h.Schema)
+		if err != nil || result.From != 1 || result.To != 2 {
+			t.Fatalf("result %+v, %v", result, err)
+		}
+		if n := h.Count(t, "idx_listing", "listing_key = 'A' AND list_price = 1 AND standard_status = 'Active'"); n != 1 {
+			t.Errorf("%d rows in idx_listing", n)
+		}
+		if n := h.Count(t, "vow_listing", "listing_key = 'A' AND list_price = 2 AND standard_status = 'Closed'"); n != 1 {
+			t.Errorf("%d rows in vow_listing", n)
+		}
+		if n := h.Count(t, "vow_listing", "listing_key = 'LONG' AND city IS NULL AND standard_status IS NULL"); h.Postgres && n != 1 {
+			t.Errorf("%d rows with what no index holds", n)
+		}
+		result, err = Up(t.Context(), db, d, h.Schema)
+		if err != nil || result.From != 2 {
+			t.Errorf("once more: %+v, %v", result, err)
+		}
+	})
+}
+
+// Somebody's own view of a name that the agent wants is refused and left alone,
+// in a new destination and in one of version 1; once it is renamed, all is well.
+func TestForeignViewsAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, name := range views() {
+		for _, old := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s %t", name, old), func(t *testing.T) {
+				harness.Each(t, func(t *testing.T, h *harness.Database) { foreignView(t, h, name, old) })
+			})
+		}
+	}
+}
+
+func foreignView(t *testing.T, h *harness.Database, name string, old bool) {
+	t.Helper()
+	db, d := openFor(t, h)
+	if old {
+		versionOne(t, h, db, d)
+	}
+	h.Exec(t, "CREATE TABLE "+h.Table("theirs")+" (x int)")
+	h.Exec(t, "CREATE VIEW "+h.Table(name)+" AS SELECT x AS theirs FROM "+h.Table("theirs"))
+	_, err := Up(t.Context(), db, d, h.Schema)
+	if !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "rename") ||
+		h.Postgres && !strings.Contains(err.Error(), "--schema") {
+		t.Fatalf("error %v", err)
+	}
+	h.Strings(t, "SELECT theirs FROM "+h.Table(name))
+	made := h.Postgres && h.Int(t, "SELECT count(*) FROM pg_class WHERE relname = 'agent_schema_version' AND relnamespace = '"+h.Schema+"'::regnamespace") > 0
+	if made && !old {
+		t.Error("something was made all the same")
+	}
+	h.Exec(t, "DROP VIEW "+h.Table(name))
+	if _, err := Up(t.Context(), db, d, h.Schema); err != nil {
+		t.Error(err)
+	}
+}
+
+// A name in an index of SQLite or a relation of PostgreSQL that is no view takes
+// the name as well.
+func TestForeignIndexIsRefused(t *testing.T) {
+	t.Parallel()
+	h := harness.NewPostgres(t)
+	db, d := openFor(t, h)
+	h.Exec(t, "CREATE TABLE "+h.Table("theirs")+" (x int)")
+	h.Exec(t, "CREATE INDEX idx_listing ON "+h.Table("theirs")+" (x)")
+	if _, err := Up(t.Context(), db, d, h.Schema); !errors.Is(err, ErrForeign) {
+		t.Errorf("error %v", err)
+	}
+}
