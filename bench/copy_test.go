@@ -38,8 +38,9 @@ func rows(tb testing.TB, s *harness.Source, shape *record.Shape) []record.Entry 
 	return entries
 }
 
-// copyPlain loads the rows by one COPY for each table, over one connection.
-func (b *bench) copyPlain(tb testing.TB, schema string, property, media []record.Entry) result {
+// copyPlain loads the rows by one COPY for each table, over one connection. feed
+// is that of the listings.
+func (b *bench) copyPlain(tb testing.TB, schema, feed string, property, media []record.Entry) result {
 	tb.Helper()
 	conn, err := pgx.Connect(tb.Context(), b.url)
 	if err != nil {
@@ -51,7 +52,7 @@ func (b *bench) copyPlain(tb testing.TB, schema string, property, media []record
 		shape   *record.Shape
 		feed    string
 		entries []record.Entry
-	}{{record.Property(), "vow", property}, {record.Media(), "", media}} {
+	}{{record.Property(), feed, property}, {record.Media(), "", media}} {
 		columns, source := postgres.CopyRows(load.shape, load.feed, load.entries)
 		if _, err := conn.CopyFrom(tb.Context(), pgx.Identifier{schema, load.shape.Table}, columns, source); err != nil {
 			tb.Fatal(err)

@@ -36,7 +36,7 @@ func (b *bench) backfill(t *testing.T) {
 	// the others.
 	warm := b.schema(t)
 	b.migrate(t, warm)
-	b.copyPlain(t, warm, property, media)
+	b.copyPlain(t, warm, "vow", property, media)
 	b.drop(t, warm)
 	results := make(map[string][]result)
 	for range b.sizes.rounds {
@@ -44,7 +44,7 @@ func (b *bench) backfill(t *testing.T) {
 			name string
 			run  func(schema string) result
 		}{
-			{"COPY", func(schema string) result { b.migrate(t, schema); return b.copyPlain(t, schema, property, media) }},
+			{"COPY", func(schema string) result { b.migrate(t, schema); return b.copyPlain(t, schema, "vow", property, media) }},
 			{"old way", func(schema string) result { b.migrate(t, schema); return b.oldWay(t, s, schema) }},
 			{"agent", func(schema string) result { return b.sync(t, b.agent, s, schema, stateDir(t), "--vow", "--media") }},
 		} {

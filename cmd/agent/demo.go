@@ -109,23 +109,22 @@ func (c *demoCommand) queries(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, db.Close()) }()
 	for _, q := range []struct{ title, text string }{
 		{
-			"Where are the most homes for sale, and what do they cost?",
+			"Where are the most homes for sale, and what do they cost? (from the IDX feed alone, as on a public page)",
 			`SELECT city, count(*) AS listings, CAST(avg(list_price) AS INTEGER) AS average_price
-FROM Property WHERE standard_status = 'Active' AND transaction_type = 'For Sale'
+FROM idx_listing WHERE standard_status = 'Active' AND transaction_type = 'For Sale'
 GROUP BY city ORDER BY listings DESC, city LIMIT 5`,
 		},
 		{
 			"The listings with the most photos",
-			`SELECT p.listing_key, p.unparsed_address, count(*) AS photos
-FROM Property p JOIN Media m ON m.resource_record_key = p.listing_key
-WHERE m.media_category = 'Photo' AND m.image_size_description = 'Largest'
-GROUP BY p.listing_key ORDER BY photos DESC, p.listing_key LIMIT 5`,
+			`SELECT l.listing_key, l.unparsed_address, count(*) AS photos
+FROM vow_listing l JOIN listing_photo p ON p.listing_key = l.listing_key
+GROUP BY l.listing_key, l.unparsed_address ORDER BY photos DESC, l.listing_key LIMIT 5`,
 		},
 		{
 			"What the JSON copy still has, beyond the typed columns",
-			`SELECT listing_key, vow ->> 'CrossStreet' AS cross_street, vow ->> 'TaxYear' AS tax_year,
-       vow ->> 'HeatType' AS heat_type, length(vow) AS bytes
-FROM Property WHERE vow ->> 'HeatType' IS NOT NULL ORDER BY listing_key LIMIT 5`,
+			`SELECT listing_key, record ->> 'CrossStreet' AS cross_street, record ->> 'TaxYear' AS tax_year,
+       record ->> 'HeatType' AS heat_type, length(record) AS bytes
+FROM vow_listing WHERE record ->> 'HeatType' IS NOT NULL ORDER BY listing_key LIMIT 5`,
 		},
 	} {
 		say(c.stdout, "\n%s\n\n%s;", q.title, q.text)
