@@ -44,7 +44,10 @@ func (b *bench) backfill(t *testing.T) {
 			name string
 			run  func(schema string) result
 		}{
-			{"COPY", func(schema string) result { b.migrate(t, schema); return b.copyPlain(t, schema, "vow", property, media) }},
+			{"COPY", func(schema string) result {
+				b.migrate(t, schema)
+				return b.copyPlain(t, schema, "vow", property, media)
+			}},
 			{"old way", func(schema string) result { b.migrate(t, schema); return b.oldWay(t, s, schema) }},
 			{"agent", func(schema string) result { return b.sync(t, b.agent, s, schema, stateDir(t), "--vow", "--media") }},
 		} {
