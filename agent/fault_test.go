@@ -265,7 +265,7 @@ func TestDroppedColumnStops(t *testing.T) {
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
 		s.mustSync(t, agent.VOWProperty)
-		db.Exec(t, "ALTER TABLE "+db.Table("media")+" DROP COLUMN media_url")
+		db.Exec(t, "ALTER TABLE "+db.Table("media")+" DROP COLUMN media_status")
 		_, err := s.sync(t, agent.Media)
 		if err == nil || errors.Is(err, context.Canceled) {
 			t.Fatalf("error %v", err)
@@ -276,7 +276,7 @@ func TestDroppedColumnStops(t *testing.T) {
 		if n := db.Count(t, "agent_reject", "") + db.Count(t, "media", ""); n != 0 {
 			t.Errorf("%d rows and rejects", n)
 		}
-		db.Exec(t, "ALTER TABLE "+db.Table("media")+" ADD COLUMN media_url text")
+		db.Exec(t, "ALTER TABLE "+db.Table("media")+" ADD COLUMN media_status text")
 		s.mustSync(t, agent.Media)
 		harness.Compare(t, s.source, db, harness.Feeds{VOW: true, Media: simulator.VOW})
 	})
