@@ -115,9 +115,13 @@ func TestPage(t *testing.T) {
 
 	b := newBrowser(t)
 	b.do(t, chromedp.Navigate(url+"/"), chromedp.WaitVisible("#streams"))
-	count := func(selector string) int { return eval[int](t, b, fmt.Sprintf("document.querySelectorAll(%q).length", selector)) }
+	count := func(selector string) int {
+		return eval[int](t, b, fmt.Sprintf("document.querySelectorAll(%q).length", selector))
+	}
 	until(t, func() bool { return count("#streams progress") == 1 }, "no bar of a pass")
-	share := func() float64 { return eval[float64](t, b, `(document.querySelector("#streams progress") || {value: 100}).value`) }
+	share := func() float64 {
+		return eval[float64](t, b, `(document.querySelector("#streams progress") || {value: 100}).value`)
+	}
 	first := share()
 	until(t, func() bool { return share() > first }, "the bar stands still at %g", first)
 	until(t, func() bool { return count("svg polyline") >= 2 }, "no charts")
