@@ -18,10 +18,22 @@ func every() []agent.Event {
 	n := int64(1)
 	err := errors.New("why")
 	return []agent.Event{
-		agent.RunStarted{}, agent.Notice{}, agent.LastSync{}, agent.PassStarted{Total: &n, Windows: 1}, agent.PageStarted{Window: 1},
-		agent.PageFetched{Window: 1}, agent.PageStored{Window: 1, Total: &n}, agent.Progress{Total: &n}, agent.GroupStored{},
-		agent.Retrying{Err: err}, agent.RecordsRefused{}, agent.KeysLoaded{}, agent.OrphansHome{},
-		agent.PassFinished{PassReport: agent.PassReport{Check: &agent.Check{}}}, agent.RunFinished{Err: err}, agent.RunScheduled{Err: err},
+		agent.RunStarted{},
+		agent.Notice{},
+		agent.LastSync{},
+		agent.PassStarted{Total: &n, Windows: 1},
+		agent.PageStarted{Window: 1},
+		agent.PageFetched{Window: 1},
+		agent.PageStored{Window: 1, Total: &n},
+		agent.Progress{Total: &n},
+		agent.GroupStored{},
+		agent.Retrying{Err: err},
+		agent.RecordsRefused{},
+		agent.KeysLoaded{},
+		agent.OrphansHome{},
+		agent.PassFinished{PassReport: agent.PassReport{Check: &agent.Check{}}},
+		agent.RunFinished{Err: err},
+		agent.RunScheduled{Err: err},
 	}
 }
 
@@ -76,8 +88,13 @@ func TestLogHasTheRun(t *testing.T) {
 	var out bytes.Buffer
 	observe := agent.LogTo(slog.New(slog.NewTextHandler(&out, nil)))
 	for _, e := range []agent.Event{
-		agent.Notice{Text: "before"}, agent.RunStarted{ID: "one"}, agent.Notice{Text: "in"}, agent.RunFinished{},
-		agent.RunScheduled{}, agent.RunStarted{ID: "two"}, agent.Notice{Text: "in"},
+		agent.Notice{Text: "before"},
+		agent.RunStarted{ID: "one"},
+		agent.Notice{Text: "in"},
+		agent.RunFinished{},
+		agent.RunScheduled{},
+		agent.RunStarted{ID: "two"},
+		agent.Notice{Text: "in"},
 	} {
 		observe(e)
 	}

@@ -68,7 +68,10 @@ func TestScheduleRefused(t *testing.T) {
 	t.Parallel()
 	a := &Agent{config: DefaultConfig()}
 	for _, s := range []Schedule{
-		{Interval: 0}, {Interval: time.Millisecond}, {Interval: time.Minute, Jitter: -0.1}, {Interval: time.Minute, Jitter: 1.1},
+		{Interval: 0},
+		{Interval: time.Millisecond},
+		{Interval: time.Minute, Jitter: -0.1},
+		{Interval: time.Minute, Jitter: 1.1},
 		{Interval: time.Minute}, // there is no token for anything
 	} {
 		if err := a.Every(t.Context(), s); !errors.Is(err, ErrConfig) {

@@ -30,7 +30,7 @@ func TestWatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer terminal.Close()
+	t.Cleanup(func() { _ = terminal.Close() })
 	go func() { _, _ = io.Copy(c, terminal) }() // it ends with the terminal
 	c.until(t, "media          ")
 	c.until(t, "openhouse      ")

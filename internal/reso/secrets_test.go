@@ -52,7 +52,7 @@ func TestKinds(t *testing.T) {
 			c.stall = 50e6 // nanoseconds
 		}
 		_, err := keys(t, c)
-		kind, ok := err.(interface{ Kind() string }) //nolint:errorlint // the error itself must say so
+		kind, ok := err.(interface{ Kind() string })
 		if !ok || kind.Kind() != want {
 			t.Errorf("%s: %v", want, err)
 		}

@@ -120,7 +120,7 @@ func functions() template.FuncMap {
 			}
 			return fmt.Sprint(n)
 		},
-		"size":    func(n int64) string { return humanize.IBytes(uint64(max(0, n))) }, //nolint:gosec // bounded on the same line
+		"size":    func(n int64) string { return humanize.IBytes(uint64(max(0, n))) },
 		"bits":    func(n uint64) string { return humanize.IBytes(n / 8) },
 		"percent": func(v float64) string { return fmt.Sprintf("%.2f%%", 100*v) },
 		"rate":    func(v float64) string { return humanize.CommafWithDigits(v, 0) + "/s" },
