@@ -21,12 +21,14 @@ func newStatus(r *root) *ffcli.Command {
 	c := &statusCommand{root: r}
 	fs := r.flags("agent status")
 	c.register(fs, r.env)
+	only(fs, filesGroup)
+	r.examples(fs, "agent status", "agent status --json # the same for programs")
 	fs.BoolVar(&c.json, "json", false, "one JSON document")
 	return &ffcli.Command{
 		Name: "status", ShortUsage: "agent status [--json] [flags]",
-		ShortHelp: "show where each stream stands",
+		ShortHelp: "show where each stream stands, also while a sync runs",
 		LongHelp:  "Needs neither source nor database, and works while a sync runs.",
-		FlagSet:   fs, Options: options(), UsageFunc: usage, Exec: c.exec,
+		FlagSet:   fs, Options: options(), Exec: c.exec,
 	}
 }
 
