@@ -130,11 +130,12 @@ func (r *root) book() *manual.Book {
 	return &manual.Book{
 		Root: r.described(r.tree()), Version: programVersion(), Main: "agent sync",
 		Date: day(date, r.env.now()),
-		Settings: "'agent COMMAND --help' shows a command's flags. Each is also an environment variable (--source-url is " +
+		Settings: "'agent COMMAND --help' shows a command's flags. Each of them is also an environment variable (--source-url is " +
 			"AGENT_SOURCE_URL) and a line in the file that --config names (source-url VALUE). A flag beats the environment, " +
 			"the environment beats the file.",
 		Exits: exitCodes(),
 		Files: []manual.Entry{
+			{Name: "agent.conf", Text: "any file that --config names: a line is a flag's name without --, a space and the value; # begins a remark"},
 			{Name: "~/.local/state/resoagent", Text: "the state directory, or $XDG_STATE_HOME/resoagent; --state-dir names another"},
 			{Name: "state.db", Text: "in it: where each stream stands. 'agent repair' makes a lost or damaged one anew"},
 			{Name: "agent.sock", Text: "in it: the socket by which 'agent status' asks a sync that is running"},

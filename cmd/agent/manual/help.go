@@ -52,7 +52,12 @@ func (b *Book) overview(p *page) {
 		}
 	}
 	p.examples(c.Examples)
-	p.title("Flags and settings")
+	p.title("Flags")
+	for _, f := range c.Shown() {
+		p.entry(written(f.Name, f), f.Text, column)
+	}
+	p.entry("--help", "show help; behind a command: that command's", column)
+	p.title("Settings")
 	p.paragraph("  ", b.Settings)
 	p.title("Exit codes")
 	for _, e := range b.Exits {
@@ -96,23 +101,24 @@ func (b *Book) command(p *page, c *Command) {
 	}
 	p.WriteByte('\n')
 	if len(c.Aside) > 0 {
-		p.paragraph("", fmt.Sprintf("The other settings are accepted too, so that one file serves all commands; '%s --help' lists them.", b.Main))
+		p.paragraph("", fmt.Sprintf("The other settings are accepted too, so that one file serves all commands: '%s --help'.", b.Main))
 	}
-	p.paragraph("", b.footer(c))
+	if example := c.example(); example.Name != "" {
+		p.paragraph("", fmt.Sprintf("Each flag is an environment variable too (--%s is %s).", example.Name, c.variable(example)))
+	}
+	p.paragraph("", fmt.Sprintf("Exit codes: '%s --help'.", b.Root.Path))
 }
 
-// footer says where the rest stands.
-func (b *Book) footer(c *Command) string {
-	rest := fmt.Sprintf("'%s --help' has the exit codes.", b.Root.Path)
+// example is a flag to show its environment variable by; none if it has none.
+func (c *Command) example() Flag {
 	flags := c.Shown()
 	if c.Variable == "" || len(flags) == 0 {
-		return rest
+		return Flag{}
 	}
-	example := flags[0]
-	if i := slices.IndexFunc(flags, func(f Flag) bool { return f.Value != "" }); i >= 0 {
-		example = flags[i]
+	if i := slices.IndexFunc(flags, Flag.Valued); i >= 0 {
+		return flags[i]
 	}
-	return fmt.Sprintf("Each flag is an environment variable too (--%s is %s). ", example.Name, c.variable(example)) + rest
+	return flags[0]
 }
 
 // linesOf are the lines of a group: one for each flag, or for each family.
@@ -245,7 +251,7 @@ func (p *page) paragraph(indent, text string) { p.hanging(indent, indent, text) 
 // hanging breaks text into lines, of which the first begins otherwise.
 func (p *page) hanging(first, indent, text string) {
 	line, empty := first, true
-	for word := range strings.FieldsSeq(text) {
+	for _, word := range words(text) {
 		switch {
 		case empty:
 			line += word
@@ -258,4 +264,20 @@ func (p *page) hanging(first, indent, text string) {
 		empty = false
 	}
 	p.WriteString(strings.TrimRight(line, " ") + "\n")
+}
+
+// words are the pieces that lines are made of. What stands between quotes, such
+// as a command line, stays together.
+func words(text string) (words []string) {
+	open := false
+	for word := range strings.FieldsSeq(text) {
+		if open {
+			words[len(words)-1] += " " + word
+		} else {
+			words = append(words, word)
+		}
+		last := words[len(words)-1]
+		open = strings.HasPrefix(last, "'") && !strings.Contains(last[1:], "'")
+	}
+	return words
 }

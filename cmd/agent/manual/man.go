@@ -24,6 +24,7 @@ func (b *Book) Man() string {
 	r.text(b.Root.Short)
 	r.paragraph()
 	r.text(b.Settings)
+	r.flags(b.Root, append(b.Root.Shown(), Flag{Name: "help", Text: "show help; behind a command: that command's"}))
 	r.macro("SH", "Commands")
 	for _, c := range b.Root.All()[1:] {
 		b.manCommand(r, c)
