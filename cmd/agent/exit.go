@@ -62,5 +62,8 @@ func exitCode(err error, stderr io.Writer) int {
 		return exitInterrupted
 	}
 	_, _ = fmt.Fprintf(stderr, "agent: %v\n", err)
+	if next := nextStep(err); next != "" {
+		_, _ = fmt.Fprintf(stderr, "agent: next: %s\n", next)
+	}
 	return code
 }

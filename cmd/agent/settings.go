@@ -105,11 +105,11 @@ func (s *settings) complete() error {
 		}
 		text, err := os.ReadFile(x.file)
 		if err != nil {
-			return fmt.Errorf("%w: read --%s-token-file: %w", errUsage, x.flag, err)
+			return fmt.Errorf("%w: read --%s-token-file: %w; name a file that can be read", errUsage, x.flag, err)
 		}
 		*x.token = string(bytes.TrimSpace(text))
 		if *x.token == "" {
-			return fmt.Errorf("%w: --%s-token-file %s is empty", errUsage, x.flag, x.file)
+			return fmt.Errorf("%w: --%s-token-file %s is empty; put the token into it", errUsage, x.flag, x.file)
 		}
 	}
 	return nil

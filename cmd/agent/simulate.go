@@ -108,6 +108,9 @@ type simulation struct {
 }
 
 func startSimulator(ctx context.Context, address string, o simulator.Options) (*simulation, error) {
+	if o.Properties < 0 {
+		return nil, fmt.Errorf("%w: --properties is %d, must be 0 or more", errUsage, o.Properties)
+	}
 	sim, err := simulator.New(o)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUsage, err)

@@ -225,11 +225,11 @@ func (p *page) examples(examples []string) {
 		line, remark, ok := strings.Cut(e, " # ")
 		switch {
 		case !ok:
-			fmt.Fprintf(p, "  %s\n", line)
+			p.WriteString(fmt.Sprintf("  %s\n", line))
 		case len(line) <= column && column+len(remark)+6 <= p.width:
-			fmt.Fprintf(p, "  %-*s  # %s\n", column, line, remark)
+			p.WriteString(fmt.Sprintf("  %-*s  # %s\n", column, line, remark))
 		default:
-			fmt.Fprintf(p, "  # %s\n  %s\n", remark, line)
+			p.WriteString(fmt.Sprintf("  # %s\n  %s\n", remark, line))
 		}
 	}
 }

@@ -15,7 +15,7 @@ type roff struct {
 func (b *Book) Man() string {
 	r := &roff{}
 	name := b.Root.Path
-	fmt.Fprintf(r, ".TH %s 1 %s %s %s\n", strings.ToUpper(name), `"`+b.Date+`"`, argument("resoagent "+b.Version), argument("User Commands"))
+	r.WriteString(fmt.Sprintf(".TH %s 1 %s %s %s\n", strings.ToUpper(name), `"`+b.Date+`"`, argument("resoagent "+b.Version), argument("User Commands")))
 	r.macro("SH", "Name")
 	r.text(name + " - " + strings.TrimSuffix(strings.TrimPrefix(b.Root.Short, name+" "), "."))
 	r.macro("SH", "Synopsis")
@@ -115,7 +115,7 @@ func (r *roff) macro(name, title string) {
 	if name == "SH" {
 		title = strings.ToUpper(title)
 	}
-	fmt.Fprintf(r, ".%s %s\n", name, argument(title))
+	r.WriteString(fmt.Sprintf(".%s %s\n", name, argument(title)))
 	r.headed = true
 }
 
