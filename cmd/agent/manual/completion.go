@@ -17,7 +17,7 @@ func Shells() []string { return []string{"bash", "zsh", "fish"} }
 // Completion is the script that teaches a shell the commands and flags.
 func (b *Book) Completion(shell string) (string, error) {
 	t, err := template.New(shell).Funcs(template.FuncMap{
-		"join": strings.Join, "quote": quote, "zshText": zshText, "zshAction": zshAction, "function": function, "short": short,
+		"join": strings.Join, "quote": quote, "fishQuote": fishQuote, "zshText": zshText, "zshAction": zshAction, "function": function, "short": short,
 	}).ParseFS(completions, "completion/"+shell+".tmpl")
 	if err != nil {
 		return "", fmt.Errorf("read completion of %s: %w", shell, err)
@@ -75,8 +75,13 @@ func (b *Book) Of(kind string) []string {
 	return names(b.flags(func(f Flag) bool { return f.Value == kind }))
 }
 
-// quote makes a word of all three shells.
+// quote makes a word of bash and zsh.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// fishQuote makes a word of fish, where a backslash has a meaning between quotes.
+func fishQuote(text string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
+}
 
 // short is the first clause of a text, for a list that is read at a glance.
 func short(text string) string {

@@ -196,7 +196,7 @@ func familyNote(g Group) string {
 
 // sentence makes a line that begins small one that begins with a capital.
 func sentence(text string) string {
-	text = strings.TrimSuffix(text, ".")
+	text = strings.TrimSuffix(strings.TrimSpace(text), ".")
 	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
