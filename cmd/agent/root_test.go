@@ -100,7 +100,7 @@ func TestVariablesThatAreNoSettings(t *testing.T) {
 		// Azure Pipelines' own, and others'.
 		"AGENT_ID": "", "AGENT_NAME": "", "AGENT_OS": "", "AGENT_VERSION": "", "AGENT_BUILDDIRECTORY": "", "AGENT_HOMEDIRECTORY": "",
 		"AGENT_JOBNAME": "", "AGENT_JOBSTATUS": "", "AGENT_MACHINENAME": "", "AGENT_OSARCHITECTURE": "", "AGENT_ROOTDIRECTORY": "",
-		"AGENT_TEMPDIRECTORY": "", "AGENT_TOOLSDIRECTORY": "", "AGENT_WORKFOLDER": "", "AGENT_DIAGNOSTIC": "", "SSH_AGENT_PID": "",
+		"AGENT_TEMPDIRECTORY": "", "AGENT_TOOLSDIRECTORY": "", "AGENT_WORKFOLDER": "", "AGENT_DIAGNOSTIC": "", "AGENT_ROOM": "", "SSH_AGENT_PID": "",
 		"AGENT_": "", "SORCE_URL": "", "AGENTSOURCE_URL": "",
 	} {
 		var out bytes.Buffer

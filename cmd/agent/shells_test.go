@@ -48,6 +48,7 @@ func completionCases(flagsAtOnce bool) []completions {
 		{"agent rejects r", "retry"},
 		{"agent rejects --stream media r", "retry"},
 		{"agent rejects --json --stream m", "media"},
+		{"agent rejects --stream retry --js", "--json"}, // a value is no command
 		{"agent rejects retry --str", "--stream"},
 		{"agent rejects retry --stream ", "idx_property media openhouse rooms vow_property"},
 		{"agent completion ", "bash fish zsh"},
@@ -202,6 +203,7 @@ func TestManPage(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	r := testRoot(&bytes.Buffer{})
+	r.env.get = func(string) string { return "/home/user" } // also XDG_STATE_HOME
 	book := r.forAnybody().book()
 	file := filepath.Join(dir, "agent.1")
 	if err := os.WriteFile(file, []byte(book.Man()), 0o600); err != nil {
@@ -231,7 +233,7 @@ func TestManPage(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"AGENT_MEDIA_THROTTLE", "AGENT_SIMULATE_PAGE_CAP", "~/.local/state/resoagent", "ResourceName eq 'Property'", "EXIT STATUS",
+		"AGENT_MEDIA_THROTTLE", "AGENT_SIMULATE_PAGE_CAP", "default ~/.local/state/resoagent", "ResourceName eq 'Property'", "EXIT STATUS",
 		"interrupted; what was stored is kept", "psql(1)",
 	} {
 		has(text)

@@ -55,6 +55,9 @@ func TestManEscapes(t *testing.T) {
 	if said := output(t, "mandoc", "-T", "lint", "-W", "warning", file); said != "" {
 		t.Errorf("mandoc: %s", said)
 	}
+	if strings.Contains(book.Man(), "--") {
+		t.Error("a hyphen that is not escaped can become another character, which no command line takes")
+	}
 	page := output(t, "sh", "-c", "mandoc -T ascii -O width=300 '"+file+"' | col -b")
 	for text, n := range map[string]int{
 		nasty: 9, "'agent' run": 1, ".agent run": 1, `agent run \n`: 1, `default C:\x`: 1, ".rc": 1, "--where FILE": 1, "red|green": 1,
@@ -91,6 +94,9 @@ func TestCompletionEscapes(t *testing.T) {
 		if strings.TrimSpace(got) != want {
 			t.Errorf("%s offers %q, want %q", shell, got, want)
 		}
+	}
+	if got, want := zshAction(Flag{Value: "what: [so]"}), `:what\: \[so\]: `; got != want {
+		t.Errorf("zsh is told %s, want %s", got, want)
 	}
 	got := output(t, "zsh", "-f", "../testdata/complete.zsh", scripts["zsh"], t.TempDir(), "agent run --how=", "agent run --colour=", "agent r")
 	if want := "\nred green\nrun\n"; got != want && got != "\ngreen red\nrun\n" {
