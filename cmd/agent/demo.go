@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/peterbourgon/ff/v3"
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"resoagent/agent"
@@ -29,13 +28,14 @@ type demoCommand struct {
 func newDemo(r *root) *ffcli.Command {
 	c := &demoCommand{root: r}
 	fs := r.flags("agent demo")
+	r.examples(fs, "agent demo", "agent demo --properties 20000 --state-dir ./demo # larger, and kept to look at")
 	registerData(fs, &c.options, 3000)
 	fs.StringVar(&c.dir, "state-dir", "", "`directory` to keep state and database in; none: a temporary one, removed at the end")
 	fs.BoolVar(&c.quiet, "quiet", false, "only phases, problems and the summary")
 	return &ffcli.Command{
 		Name: "demo", ShortUsage: "agent demo [--properties N] [--state-dir DIRECTORY]",
-		ShortHelp: "simulator, sync and status in one process, into an embedded database; nothing else needed",
-		FlagSet:   fs, Options: []ff.Option{ff.WithEnvVarPrefix("AGENT_DEMO")}, UsageFunc: usage, Exec: c.exec,
+		ShortHelp: "simulator, sync and status in one process; nothing else needed",
+		FlagSet:   fs, Options: r.variablesOnly(fs, "AGENT_DEMO"), Exec: c.exec,
 	}
 }
 

@@ -3,11 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
+	"strconv"
 
 	"resoagent/agent"
+	"resoagent/cmd/agent/manual"
 )
 
 // The exit codes. Other programs rely on them.
@@ -20,15 +21,23 @@ const (
 	exitInterrupted = 130
 )
 
-// exitText is the part of --help about them.
-const exitText = `EXIT CODES
-  0    done
-  1    failed; what was stored is kept: run again to go on
-  2    usage or configuration
-  3    done, but some records were rejected (see 'agent rejects')
-  4    another agent uses this state directory or this destination
-  130  interrupted; what was stored is kept: run again to go on
-`
+// exitCodes says what they mean, for help and man page.
+func exitCodes() (codes []manual.Entry) {
+	for _, x := range []struct {
+		code int
+		text string
+	}{
+		{exitDone, "done"},
+		{exitFailed, "failed; what was stored is kept: run again to go on"},
+		{exitUsage, "usage or configuration"},
+		{exitRejects, "done, but some records were rejected (see 'agent rejects')"},
+		{exitInUse, "another agent uses this state directory or this destination"},
+		{exitInterrupted, "interrupted; what was stored is kept: run again to go on"},
+	} {
+		codes = append(codes, manual.Entry{Name: strconv.Itoa(x.code), Text: x.text})
+	}
+	return codes
+}
 
 // errUsage: the command line is wrong.
 var errUsage = errors.New("usage")
@@ -40,7 +49,7 @@ var errRejects = errors.New("some records were rejected; 'agent rejects' lists t
 func exitCode(err error, stderr io.Writer) int {
 	code := exitFailed
 	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
+	case err == nil:
 		return exitDone
 	case errors.Is(err, errRejects):
 		code = exitRejects
@@ -53,5 +62,8 @@ func exitCode(err error, stderr io.Writer) int {
 		return exitInterrupted
 	}
 	_, _ = fmt.Fprintf(stderr, "agent: %v\n", err)
+	if next := nextStep(err); next != "" {
+		_, _ = fmt.Fprintf(stderr, "agent: next: %s\n", next)
+	}
 	return code
 }

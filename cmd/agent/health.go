@@ -23,12 +23,14 @@ func newHealth(r *root) *ffcli.Command {
 	c := &healthCommand{root: r}
 	fs := r.flags("agent health")
 	c.register(fs, r.env)
+	only(fs, filesGroup)
+	r.examples(fs, "agent health", "agent health --ready --state-dir /var/lib/resoagent")
 	fs.BoolVar(&c.ready, "ready", false, "also ask whether the last success is no older than twice the interval")
 	return &ffcli.Command{
 		Name: "health", ShortUsage: "agent health [--ready] [flags]",
 		ShortHelp: "exit with 0 if an agent runs and answers, else with 1; for containers and monitoring",
 		LongHelp:  "Asks the agent over its socket in the state directory, so it needs no --listen.",
-		FlagSet:   fs, Options: options(), UsageFunc: usage, Exec: c.exec,
+		FlagSet:   fs, Options: options(), Exec: c.exec,
 	}
 }
 

@@ -22,13 +22,15 @@ func newHistory(r *root) *ffcli.Command {
 	c := &historyCommand{root: r}
 	fs := r.flags("agent history")
 	c.register(fs, r.env)
+	only(fs, filesGroup)
+	r.examples(fs, "agent history", "agent history --last 0 --json # all that are kept, for programs")
 	fs.BoolVar(&c.json, "json", false, "one JSON array")
 	fs.IntVar(&c.last, "last", 20, "show the last `n` runs; 0: all that are kept")
 	return &ffcli.Command{
 		Name: "history", ShortUsage: "agent history [--last N] [--json] [flags]",
 		ShortHelp: "show past runs: when, how long, how many records, and why some failed",
 		LongHelp:  "Needs neither source nor database, and works while a sync runs. The last 1,000 runs are kept.",
-		FlagSet:   fs, Options: options(), UsageFunc: usage, Exec: c.exec,
+		FlagSet:   fs, Options: options(), Exec: c.exec,
 	}
 }
 

@@ -18,11 +18,13 @@ func newMigrate(r *root) *ffcli.Command {
 	c := &migrateCommand{root: r}
 	fs := r.flags("agent migrate")
 	c.register(fs, r.env)
+	only(fs, databaseGroup, filesGroup, outputGroup)
+	r.examples(fs, "agent migrate --database-url postgres://resoagent@localhost/listings --schema reso")
 	return &ffcli.Command{
 		Name: "migrate", ShortUsage: "agent migrate [flags]",
 		ShortHelp: "create or upgrade the database's tables",
 		LongHelp:  "'agent sync' does the same at its start; this is for those who want to look first.",
-		FlagSet:   fs, Options: options(), UsageFunc: usage, Exec: c.exec,
+		FlagSet:   fs, Options: options(), Exec: c.exec,
 	}
 }
 

@@ -26,19 +26,21 @@ func newRejects(r *root) *ffcli.Command {
 	c := &rejectsCommand{root: r}
 	fs := r.flags("agent rejects")
 	c.register(fs, r.env)
+	only(fs, databaseGroup, filesGroup)
+	r.examples(fs, "agent rejects", "agent rejects --stream media --json", "agent rejects retry # ask the source for them again")
 	c.registerStream(fs)
 	fs.BoolVar(&c.json, "json", false, "one JSON array")
 	return &ffcli.Command{
-		Name: "rejects", ShortUsage: "agent rejects [--stream NAME] [--json] [flags]\n  agent rejects retry [--stream NAME] [flags]",
-		ShortHelp: "list the records that could not be stored, with the reason",
+		Name: "rejects", ShortUsage: "agent rejects [--stream NAME] [--json] [flags]\nagent rejects retry [--stream NAME] [flags]",
+		ShortHelp: "list the records that could not be stored; 'rejects retry' fetches them again",
 		LongHelp:  "Needs the database alone, and works while a sync runs. The records' bytes are in the table agent_reject.",
-		FlagSet:   fs, Options: options(), UsageFunc: usage, Exec: c.exec,
+		FlagSet:   fs, Options: options(), Exec: c.exec,
 		Subcommands: []*ffcli.Command{newRejectsRetry(r)},
 	}
 }
 
 func (c *rejectsCommand) registerStream(fs *flag.FlagSet) {
-	fs.StringVar(&c.stream, "stream", "", "only those of the stream `name`: "+strings.Join(agent.Streams(), ", "))
+	fs.StringVar(&c.stream, "stream", "", "`"+strings.Join(agent.Streams(), "|")+"`: only those of this stream")
 }
 
 // streams are the streams that --stream names; none: all.
@@ -108,12 +110,14 @@ func newRejectsRetry(r *root) *ffcli.Command {
 	c := &rejectsCommand{root: r}
 	fs := r.flags("agent rejects retry")
 	c.register(fs, r.env)
+	only(fs, sourceGroup, databaseGroup, filesGroup, outputGroup)
+	r.examples(fs, "agent rejects retry", "agent rejects retry --stream media")
 	c.registerStream(fs)
 	return &ffcli.Command{
 		Name: "retry", ShortUsage: "agent rejects retry [--stream NAME] [flags]",
 		ShortHelp: "fetch the rejected records again, and clear those that now go in",
 		LongHelp:  "No position is moved. Exit code 3: some are still rejected.",
-		FlagSet:   fs, Options: options(), UsageFunc: usage, Exec: c.retry,
+		FlagSet:   fs, Options: options(), Exec: c.retry,
 	}
 }
 

@@ -25,6 +25,8 @@ func newRepair(r *root) *ffcli.Command {
 	c := &repairCommand{root: r}
 	fs := r.flags("agent repair")
 	c.register(fs, r.env)
+	only(fs, databaseGroup, filesGroup, outputGroup)
+	r.examples(fs, "agent repair --check # only look", "agent repair --config agent.conf")
 	fs.BoolVar(&c.check, "check", false, "only look at the state file; needs neither source nor database")
 	fs.BoolVar(&c.json, "json", false, "with --check: one JSON document")
 	return &ffcli.Command{
@@ -32,7 +34,7 @@ func newRepair(r *root) *ffcli.Command {
 		ShortHelp: "check the state file and make a damaged one anew",
 		LongHelp: `A damaged state file is set aside under another name, and a new one is made from the database. A good one
 is left alone. The check happens in a process of its own, since a damaged file can end the one that looks at it.`,
-		FlagSet: fs, Options: options(), UsageFunc: usage, Exec: c.exec,
+		FlagSet: fs, Options: options(), Exec: c.exec,
 	}
 }
 
@@ -76,6 +78,13 @@ func (c *repairCommand) checkOnly() error {
 func (c *repairCommand) checkApart(ctx context.Context, dir string) (report agent.StateReport, err error) {
 	var out, complaint bytes.Buffer
 	child := exec.CommandContext(ctx, c.env.executable, "repair", "--check", "--json", "--state-dir", dir) //nolint:gosec // this program
+	// All it needs stands in its arguments. Without the settings of the environment
+	// none of them can be what it complains of.
+	for _, entry := range c.env.list() {
+		if !strings.HasPrefix(entry, variablePrefix+"_") {
+			child.Env = append(child.Env, entry)
+		}
+	}
 	child.Stdout, child.Stderr = &out, &complaint
 	ran := child.Run()
 	if ctx.Err() != nil {

@@ -27,6 +27,8 @@ func newReset(r *root) *ffcli.Command {
 	c := &resetCommand{root: r}
 	fs := r.flags("agent reset")
 	c.register(fs, r.env)
+	only(fs, sourceGroup, databaseGroup, filesGroup, outputGroup)
+	r.examples(fs, "agent reset --media # asks first", "agent reset --all --yes # for a new database")
 	c.streams = registerStreams(fs, "send back ")
 	fs.BoolVar(&c.all, "all", false, "send back all five streams")
 	fs.BoolVar(&c.yes, "yes", false, "do not ask")
@@ -35,7 +37,7 @@ func newReset(r *root) *ffcli.Command {
 		ShortHelp: "send streams back to the beginning, in the state file and in the database",
 		LongHelp: `The next sync reads all of them again, writes what differs and leaves the rest alone; no row is removed.
 Needed when the database is a new one and the state is not.`,
-		FlagSet: fs, Options: options(), UsageFunc: usage, Exec: c.exec,
+		FlagSet: fs, Options: options(), Exec: c.exec,
 	}
 }
 

@@ -26,6 +26,10 @@ func newRun(r *root) *ffcli.Command {
 	c := &runCommand{root: r}
 	fs := r.flags("agent run")
 	c.register(fs, r.env)
+	r.examples(fs,
+		"agent run --config agent.conf",
+		"agent run --config agent.conf --every 5m --listen 127.0.0.1:9464",
+	)
 	c.registerSchedule(fs)
 	c.streams = registerStreams(fs, "sync ")
 	return &ffcli.Command{
@@ -34,11 +38,13 @@ func newRun(r *root) *ffcli.Command {
 		LongHelp: `The first sync begins at once. One that fails is tried again sooner than the next would come, and does not end
 the program. SIGHUP reads the token files again; SIGTERM and SIGINT finish the batch in hand and end it with code 0.
 Under systemd (Type=notify) it tells when it is ready and what it does, and feeds the watchdog.`,
-		FlagSet: fs, Options: options(), UsageFunc: usage, Exec: c.exec,
+		FlagSet: fs, Options: options(), Exec: c.exec,
 	}
 }
 
-func (c *runCommand) registerSchedule(fs *flag.FlagSet) {
+func (c *runCommand) registerSchedule(set *flag.FlagSet) {
+	fs := &grouped{FlagSet: set}
+	fs.group("Schedule")
 	fs.DurationVar(&c.every, "every", 15*time.Minute, "time from the start of one sync to that of the next")
 	fs.Float64Var(&c.jitter, "jitter", 0.1, "`share` of that, 0 to 1, by which a start is later, at random")
 	fs.StringVar(&c.listen, "listen", "", "`address` for HTTP, such as "+monitor.DefaultAddress+": page, metrics, health; none: no HTTP")

@@ -12,62 +12,86 @@ import (
 	"resoagent/agent"
 )
 
-// settings are what sync, status and migrate have in common: one file can hold
-// the settings of all three.
+// settings are what most commands have in common: one file can hold the settings
+// of all of them.
 type settings struct {
 	config   agent.Config
 	idxFile  string
 	vowFile  string
 	format   string
-	level    slog.Level
+	level    string
+	least    slog.Level // that level
 	quiet    bool
 	filename string
 	memory   memoryLimit
 }
 
-func (s *settings) register(fs *flag.FlagSet, env environment) {
+func (s *settings) register(set *flag.FlagSet, env environment) {
 	c := &s.config
 	*c = agent.DefaultConfig()
 	c.Host, c.Now, c.UserAgent = env.host, env.now, userAgent()
 
-	fs.StringVar(&s.filename, "config", "", "`file` with settings, one 'name value' a line")
-	fs.StringVar(&c.SourceURL, "source-url", "", "service root of the RESO Web API, such as https://query.ampre.ca/odata")
-	fs.StringVar(&c.IDXToken, "idx-token", "", "bearer `token` of the IDX feed")
-	fs.StringVar(&s.idxFile, "idx-token-file", "", "`file` that holds the IDX token")
-	fs.StringVar(&c.VOWToken, "vow-token", "", "bearer `token` of the VOW feed; children use it, else IDX's")
-	fs.StringVar(&s.vowFile, "vow-token-file", "", "`file` that holds the VOW token")
-	fs.StringVar(&c.DatabaseURL, "database-url", "", "`url`: postgres://... or sqlite:PATH; none: a SQLite file in the state directory")
+	fs := &grouped{FlagSet: set, shared: true}
+	fs.group(sourceGroup)
+	fs.StringVar(&c.SourceURL, "source-url", "", "`url` of the RESO Web API, such as https://query.ampre.ca/odata")
+	fs.StringVar(&s.idxFile, "idx-token-file", "", "`file` that holds the IDX feed's token")
+	fs.StringVar(&s.vowFile, "vow-token-file", "", "`file` that holds the VOW feed's token; children use it, else IDX's")
+	fs.StringVar(&c.IDXToken, "idx-token", "", "the IDX feed's `token` itself; in arguments every user of the host can read it")
+	fs.StringVar(&c.VOWToken, "vow-token", "", "the VOW feed's `token` itself")
+	fs.StringVar(&c.MediaFilter, "media-filter", c.MediaFilter, "extra OData `filter` for media")
+	fs.StringVar(&c.CAFile, "ca-file", "", "`file` with an extra root certificate (PEM)")
+	fs.BoolVar(&c.AllowPlaintext, "allow-plaintext", false, "allow http:// to another host; the token is sent unencrypted")
+
+	fs.group(databaseGroup)
+	fs.StringVar(&c.DatabaseURL, "database-url", "", "`url`: postgres://... or sqlite:PATH; none: SQLite in the state directory")
 	fs.StringVar(&c.Schema, "schema", c.Schema, "`name` of the PostgreSQL schema of the tables")
 	fs.BoolVar(&c.Pooler, "pooler", false, "a pooler in transaction mode is before PostgreSQL (detected otherwise)")
-	fs.StringVar(&c.StateDir, "state-dir", defaultStateDir(env), "`directory` of the state: checkpoints and socket")
 
+	fs.group(filesGroup)
+	fs.StringVar(&s.filename, "config", "", "`file` with settings, one 'name value' a line")
+	fs.StringVar(&c.StateDir, "state-dir", defaultStateDir(env), "`directory` of checkpoints and socket")
+
+	fs.group(outputGroup)
+	fs.StringVar(&s.format, "log-format", "text", "`text|json`: text for people, or one JSON object a line")
+	fs.StringVar(&s.level, "log-level", "info", "`debug|info|warn|error`: the least level that is shown")
+	fs.BoolVar(&s.quiet, "quiet", false, "only phases, problems and the summary")
+
+	s.registerPace(fs)
+
+	fs.group(faultsGroup)
+	fs.DurationVar(&c.RetryFor, "retry-for", c.RetryFor, "how long source or database may be away; 0: not at all")
+	fs.DurationVar(&c.StallTimeout, "stall-timeout", c.StallTimeout, "how long an answer of the source may stay silent")
+	fs.DurationVar(&c.Lookback, "lookback", c.Lookback, "how far behind the last pass to look for late rows; 0: not at all")
+	fs.DurationVar(&c.Lease, "lease", c.Lease, "how long the database stays owned by an agent that died")
+	fs.BoolVar(&c.TrustSyncLog, "trust-synclog", false, "start at an old service's SyncLog timestamps, minus 24 hours")
+}
+
+// registerPace adds the settings of how much is asked for at a time, and how
+// often.
+func (s *settings) registerPace(fs *grouped) {
+	c := &s.config
+	fs.group(paceGroup)
 	for _, x := range []struct {
 		name  string
 		sizes *agent.Sizes
 	}{{"property", &c.Property}, {"media", &c.Media}, {"rooms", &c.Rooms}, {"openhouse", &c.OpenHouse}} {
-		fs.IntVar(&x.sizes.Page, x.name+"-batch-size", x.sizes.Page, "`n` records are asked for in one request")
-		fs.IntVar(&x.sizes.Batch, x.name+"-db-batch-size", x.sizes.Batch, "`n` records are one batch: a checkpoint inside a page")
+		fs.family, fs.member = "KIND", x.name
+		fs.IntVar(&x.sizes.Page, x.name+"-batch-size", x.sizes.Page, "`n`: records asked for in one request")
+		fs.IntVar(&x.sizes.Batch, x.name+"-db-batch-size", x.sizes.Batch, "`n`: records of a batch, which is a checkpoint inside a page")
 		fs.DurationVar(&x.sizes.Throttle, x.name+"-throttle", x.sizes.Throttle, "delay between two requests")
 	}
-	fs.IntVar(&c.Parallel, "parallel", c.Parallel, "`n` windows of a long pass are read at a time")
-	fs.StringVar(&c.MediaFilter, "media-filter", c.MediaFilter, "extra OData `filter` for media")
-	fs.BoolVar(&c.TrustSyncLog, "trust-synclog", false, "start at an old service's SyncLog timestamps, minus 24 hours")
-	fs.DurationVar(&c.RetryFor, "retry-for", c.RetryFor, "how long source or destination may be away; 0: not at all")
-	fs.DurationVar(&c.StallTimeout, "stall-timeout", c.StallTimeout, "how long an answer of the source may stay silent")
-	fs.DurationVar(&c.Lookback, "lookback", c.Lookback, "how far behind the last pass to look for rows that came late; 0: not at all")
-	fs.DurationVar(&c.Lease, "lease", c.Lease, "how long the destination stays owned by an agent that died")
-	fs.StringVar(&c.CAFile, "ca-file", "", "`file` with an extra root certificate (PEM)")
-	fs.BoolVar(&c.AllowPlaintext, "allow-plaintext", false, "allow http:// to another host; the token is sent unencrypted")
-	fs.StringVar((*string)(&s.memory), "memory-limit", defaultMemoryLimit, "`size` that the heap is kept under; GOMEMLIMIT comes before it")
-	fs.StringVar(&s.format, "log-format", "text", "`format`: text for people, json for one object a line")
-	fs.TextVar(&s.level, "log-level", slog.LevelInfo, "least `level` to show: debug, info, warn or error")
-	fs.BoolVar(&s.quiet, "quiet", false, "only phases, problems and the summary")
+	fs.family, fs.member = "", ""
+	fs.IntVar(&c.Parallel, "parallel", c.Parallel, "`n`: windows of a long pass that are read at a time")
+	fs.StringVar((*string)(&s.memory), "memory-limit", defaultMemoryLimit, "`size`: what the heap is kept under; GOMEMLIMIT comes before it")
 }
 
 // complete reads the token files and checks what the flags cannot.
 func (s *settings) complete() error {
 	if s.format != "text" && s.format != "json" {
 		return fmt.Errorf("%w: --log-format is %q, must be text or json", errUsage, s.format)
+	}
+	if err := s.least.UnmarshalText([]byte(s.level)); err != nil {
+		return fmt.Errorf("%w: --log-level must be debug, info, warn or error", errUsage)
 	}
 	if _, err := s.memory.check(); err != nil {
 		return err
@@ -94,11 +118,11 @@ func (s *settings) readTokens(idx, vow *string) error {
 		}
 		text, err := os.ReadFile(x.file)
 		if err != nil {
-			return fmt.Errorf("%w: read --%s-token-file: %w", errUsage, x.flag, err)
+			return fmt.Errorf("%w: read --%s-token-file: %w; name a file that can be read", errUsage, x.flag, err)
 		}
 		*x.token = string(bytes.TrimSpace(text))
 		if *x.token == "" {
-			return fmt.Errorf("%w: --%s-token-file %s is empty", errUsage, x.flag, x.file)
+			return fmt.Errorf("%w: --%s-token-file %s is empty; put the token into it", errUsage, x.flag, x.file)
 		}
 	}
 	return nil

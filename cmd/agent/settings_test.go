@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/peterbourgon/ff/v3"
+	"github.com/peterbourgon/ff/v3/ffcli"
 )
 
 // Whatever a settings file holds: it is read or refused with a word, and what is
@@ -19,29 +20,41 @@ func FuzzSettingsFile(f *testing.F) {
 	f.Add("# idx-token canary-value\nretry-for canary-value")
 	f.Add("database-url: canary-value\n\nno-such-setting canary-value")
 	f.Add("media-batch-size canary-value")
+	f.Add("canary-value-alone\nidx-tokencanary-value")
+	f.Add("quiet canary-value\nidx-token\tcanary-value")
 	f.Fuzz(func(t *testing.T, text string) {
 		file := filepath.Join(t.TempDir(), "agent.conf")
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		env := environment{get: func(string) string { return "" }, host: "host", now: time.Now}
+		env := environment{get: func(string) string { return "" }, list: func() []string { return nil }, host: "host", now: time.Now}
 		r := newRoot(strings.NewReader(""), &bytes.Buffer{}, &bytes.Buffer{}, env)
 		var s settings
 		fs := r.flags("agent sync")
 		s.register(fs, env)
-		err := ff.Parse(fs, []string{"--config", file, "--state-dir", t.TempDir()}, options()...)
+		args := []string{"--config", file, "--state-dir", t.TempDir()}
+		line, err := readLine(&ffcli.Command{Name: "agent", FlagSet: fs}, args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err = ff.Parse(fs, args, options()...); err != nil {
+			err = r.misread(line, err)
+		}
 		if err == nil && s.idxFile == "" && s.vowFile == "" {
 			err = s.complete()
 		}
 		if err == nil {
 			return
 		}
-		said := withoutValues(err.Error())
+		said := err.Error()
 		if said == "" {
 			t.Error("refused without a word")
 		}
 		for line := range strings.Lines(text) {
 			name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+			if strings.HasPrefix(name, "canary") && strings.Contains(said, name) {
+				t.Errorf("%q shows what is no setting's name", said)
+			}
 			if name == "idx-token" || name == "vow-token" {
 				if value = strings.TrimSpace(value); len(value) > 7 && strings.Contains(said, value) {
 					t.Errorf("%q shows the value of %s", said, name)

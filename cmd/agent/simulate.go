@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/peterbourgon/ff/v3"
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"resoagent/internal/simulator"
@@ -31,31 +30,40 @@ func newSimulate(r *root) *ffcli.Command {
 	c := &simulateCommand{root: r}
 	fs := r.flags("agent simulate")
 	c.register(fs)
+	r.examples(fs, "agent simulate > agent.conf # then, in another terminal: agent sync --config agent.conf",
+		"agent simulate --properties 20000 --requests-per-minute 60")
 	return &ffcli.Command{
 		Name: "simulate", ShortUsage: "agent simulate [--listen ADDRESS] [--properties N] [flags]",
 		ShortHelp: "serve a simulated RESO Web API; prints its URL and tokens",
 		LongHelp:  "The data is made up, but the same for the same seed, and behaves as the PropTx/AMPRE source does.",
-		FlagSet:   fs, Options: []ff.Option{ff.WithEnvVarPrefix("AGENT_SIMULATE")}, UsageFunc: usage, Exec: c.exec,
+		FlagSet:   fs, Options: r.variablesOnly(fs, "AGENT_SIMULATE"), Exec: c.exec,
 	}
 }
 
-func (c *simulateCommand) register(fs *flag.FlagSet) {
+func (c *simulateCommand) register(set *flag.FlagSet) {
+	fs := &grouped{FlagSet: set}
+	fs.group("Access")
 	fs.StringVar(&c.listen, "listen", "127.0.0.1:0", "`address` to listen on; port 0: any free one")
-	registerData(fs, &c.options, 1000)
 	fs.StringVar(&c.options.IDXToken, "idx-token", simulator.DefaultIDXToken, "`token` of the IDX feed")
 	fs.StringVar(&c.options.VOWToken, "vow-token", simulator.DefaultVOWToken, "`token` of the VOW feed")
+
+	registerData(set, &c.options, 1000)
+	fs.group("Data")
 	fs.Float64Var(&c.options.DeletedShare, "deleted-share", 0, "`share` of photos and rooms that are marked as deleted")
 	fs.IntVar(&c.options.ClusterSize, "cluster-size", 0, "`rows` that share one second, 0: a few hundred here and there")
-	fs.IntVar(&c.pageCap, "page-cap", 0, "silently send at most `rows` a page, 0: as asked")
+
+	fs.group("Faults and limits")
+	fs.IntVar(&c.pageCap, "page-cap", 0, "silently send at most so many `rows` a page, 0: as asked")
 	fs.BoolVar(&c.nextLink, "next-link", false, "send @odata.nextLink")
 	fs.BoolVar(&c.noCount, "no-count", false, "refuse $count")
 	fs.BoolVar(&c.plain, "uncompressed", false, "answer without gzip")
 	fs.DurationVar(&c.latency, "latency", 0, "time before each answer")
-	fs.IntVar(&c.perMinute, "requests-per-minute", 0, "answer 429 beyond `n` requests a minute, 0: no limit")
+	fs.IntVar(&c.perMinute, "requests-per-minute", 0, "`n`: answer 429 beyond so many in a minute, 0: no limit")
 }
 
 // registerData adds the flags that say how much data there is.
-func registerData(fs *flag.FlagSet, o *simulator.Options, properties int) {
+func registerData(set *flag.FlagSet, o *simulator.Options, properties int) {
+	fs := &grouped{FlagSet: set, title: "Data"}
 	fs.Uint64Var(&o.Seed, "seed", 1, "`number` that the data is made from")
 	fs.IntVar(&o.Properties, "properties", properties, "`number` of listings")
 	fs.Float64Var(&o.MediaPerListing, "media-per-listing", 20, "photos of a listing, on `average`")
@@ -100,6 +108,9 @@ type simulation struct {
 }
 
 func startSimulator(ctx context.Context, address string, o simulator.Options) (*simulation, error) {
+	if o.Properties < 0 {
+		return nil, fmt.Errorf("%w: --properties is %d, must be 0 or more", errUsage, o.Properties)
+	}
 	sim, err := simulator.New(o)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUsage, err)

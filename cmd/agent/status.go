@@ -25,14 +25,16 @@ func newStatus(r *root) *ffcli.Command {
 	c := &statusCommand{root: r}
 	fs := r.flags("agent status")
 	c.register(fs, r.env)
+	only(fs, filesGroup)
+	r.examples(fs, "agent status", "agent status --watch # drawn anew each second", "agent status --json # for programs")
 	fs.BoolVar(&c.json, "json", false, "one JSON document; with --watch one a line")
 	fs.BoolVar(&c.watch, "watch", false, "show it again and again, until Ctrl-C")
 	fs.DurationVar(&c.each, "interval", time.Second, "time between two looks with --watch")
 	return &ffcli.Command{
 		Name: "status", ShortUsage: "agent status [--watch] [--json] [flags]",
-		ShortHelp: "show where each stream stands",
+		ShortHelp: "show where each stream stands, also while a sync runs",
 		LongHelp:  "Needs neither source nor database, and works while a sync runs.",
-		FlagSet:   fs, Options: options(), UsageFunc: usage, Exec: c.exec,
+		FlagSet:   fs, Options: options(), Exec: c.exec,
 	}
 }
 

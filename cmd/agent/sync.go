@@ -28,19 +28,26 @@ func newSync(r *root) *ffcli.Command {
 	fs := r.flags("agent sync")
 	c.register(fs, r.env)
 	c.streams = registerStreams(fs, "sync ")
+	r.examples(fs, "agent sync --dry-run # how many records, from where, and about how much disk",
+		"agent sync --config agent.conf # whatever has changed, of all five streams",
+		"agent sync --media --rooms # photos and rooms of listings that are there",
+		"agent sync --media --force # fetch all photos again")
 	fs.BoolVar(&c.force, "force", false, "fetch everything again and rewrite what differs")
 	fs.BoolVar(&c.dryRun, "dry-run", false, "only show what would be fetched, and about how much disk it takes")
 	return &ffcli.Command{
 		Name: "sync", ShortUsage: "agent sync [--idx] [--vow] [--media] [--rooms] [--openhouse] [--force] [--dry-run] [flags]",
-		ShortHelp: "fetch what has changed into the database; no stream named: all five",
-		LongHelp: `Listings come first, then photos, rooms and open houses of listings that are there. A run that was
-stopped, by whatever, goes on where it stood when the command is given again.`,
-		FlagSet: fs, Options: options(), UsageFunc: usage, Exec: c.exec,
+		ShortHelp: "fetch what has changed into the database; goes on where it was stopped",
+		LongHelp: `No stream named: all five. Listings come first, then photos, rooms and open houses of listings that are
+there. A run that was stopped, by whatever, goes on where it stood when the command is given again.
+
+Exit code 3: done, but some records were rejected; 4: another agent is at work; 130: interrupted.`,
+		FlagSet: fs, Options: options(), Exec: c.exec,
 	}
 }
 
 // registerStreams makes a flag for each stream; verb is what it is named for.
-func registerStreams(fs *flag.FlagSet, verb string) map[string]*bool {
+func registerStreams(set *flag.FlagSet, verb string) map[string]*bool {
+	fs := &grouped{FlagSet: set, title: "Streams"}
 	streams := make(map[string]*bool)
 	for _, x := range []struct{ flag, stream, text string }{
 		{"idx", agent.IDXProperty, "listings of the IDX feed"},
@@ -109,7 +116,7 @@ func syncOnce(ctx context.Context, config agent.Config, sel agent.Selection) (er
 // observer is what shows the run, and what ends it.
 func (s *settings) observer(w io.Writer) (observe func(agent.Event), done func()) {
 	o := consoleOptions(w)
-	o.Quiet, o.Level = s.quiet, s.level
+	o.Quiet, o.Level = s.quiet, s.least
 	if s.format == "json" {
 		return console.JSON(w, o), func() {}
 	}
@@ -120,9 +127,9 @@ func (s *settings) observer(w io.Writer) (observe func(agent.Event), done func()
 // logger is for what is no event of the agent: a fault of an HTTP connection.
 func (s *settings) logger(w io.Writer) *slog.Logger {
 	if s.format == "json" {
-		return console.NewLogger(w, console.Options{Level: s.level})
+		return console.NewLogger(w, console.Options{Level: s.least})
 	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: s.level}))
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: s.least}))
 }
 
 // consoleOptions finds out whether w is a terminal that can show a bar.

@@ -10,9 +10,11 @@ import (
 )
 
 func newVersion(r *root) *ffcli.Command {
+	fs := r.flags("agent version")
+	r.examples(fs, "agent version")
 	return &ffcli.Command{
 		Name: "version", ShortUsage: "agent version", ShortHelp: "print the version",
-		FlagSet: r.flags("agent version"), UsageFunc: usage,
+		FlagSet: fs,
 		Exec: func(_ context.Context, args []string) error {
 			if err := noArguments(args); err != nil {
 				return err
