@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -121,17 +122,9 @@ func provider(ctx context.Context, db *sql.DB, d Dialect, schema string) (*goose
 	if err := refuseForeign(ctx, db, d, schema); err != nil {
 		return nil, err
 	}
-	table := versionTable
-	if d == Postgres {
-		table = schema + "." + table
-	}
-	dialect := database.DialectPostgres
-	if d == SQLite {
-		dialect = database.DialectSQLite3
-	}
-	store, err := database.NewStore(dialect, table)
+	store, err := versionStore(d, schema)
 	if err != nil {
-		return nil, fmt.Errorf("set up migrations: %w", err)
+		return nil, err
 	}
 	steps, err := steps(d, schema)
 	if err != nil {
@@ -143,6 +136,19 @@ func provider(ctx context.Context, db *sql.DB, d Dialect, schema string) (*goose
 		return nil, fmt.Errorf("set up migrations: %w", err)
 	}
 	return p, nil
+}
+
+// versionStore is goose's access to the version table.
+func versionStore(d Dialect, schema string) (database.Store, error) {
+	table, dialect := schema+"."+versionTable, database.DialectPostgres
+	if d == SQLite {
+		table, dialect = versionTable, database.DialectSQLite3
+	}
+	store, err := database.NewStore(dialect, table)
+	if err != nil {
+		return nil, fmt.Errorf("set up migrations: %w", err)
+	}
+	return store, nil
 }
 
 // steps makes a migration of each numbered file. They are Go migrations around
@@ -204,17 +210,7 @@ func refuseForeign(ctx context.Context, db *sql.DB, d Dialect, schema string) er
 	if err != nil {
 		return err
 	}
-	var foreign []string
-	for _, t := range tables {
-		if t == versionTable {
-			return nil
-		}
-		for _, ours := range recordTables() {
-			if strings.EqualFold(t, ours) {
-				foreign = append(foreign, t)
-			}
-		}
-	}
+	foreign := foreign(tables)
 	if foreign == nil {
 		return nil
 	}
@@ -223,6 +219,22 @@ func refuseForeign(ctx context.Context, db *sql.DB, d Dialect, schema string) er
 		hint = "choose another schema with --schema NAME"
 	}
 	return fmt.Errorf("open database: %s: %w; %s", strings.Join(foreign, ", "), ErrForeign, hint)
+}
+
+// foreign are those of a schema's tables that Up refuses to work beside; none
+// where the version table shows that they are the agent's own.
+func foreign(tables []string) (names []string) {
+	if slices.Contains(tables, versionTable) {
+		return nil
+	}
+	for _, t := range tables {
+		for _, ours := range recordTables() {
+			if strings.EqualFold(t, ours) {
+				names = append(names, t)
+			}
+		}
+	}
+	return names
 }
 
 func tables(ctx context.Context, db *sql.DB, d Dialect, schema string) ([]string, error) {
