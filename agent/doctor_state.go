@@ -222,7 +222,7 @@ func (d *doctor) disk(ctx context.Context, r record.Report, known map[string]che
 	}
 	what := fmt.Sprintf("about %s for %s records to come", humanize.IBytes(uint64(max(need, 0))), humanize.Comma(records)) //nolint:gosec // not negative
 	if uncounted > 0 {
-		what += fmt.Sprintf(" (without %d streams that were not counted)", uncounted)
+		what += fmt.Sprintf(" (%d of %d streams were not counted)", uncounted, len(d.streams))
 	}
 	d.tellDisk(r, what, uint64(max(need, 0))) //nolint:gosec // as above
 	return nil

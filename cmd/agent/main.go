@@ -17,6 +17,7 @@ var version, commit, date string
 // environment is what a command may know of the world besides its arguments.
 type environment struct {
 	get  func(string) string // an environment variable
+	all  func() []string     // all of them, as name=value
 	host string              // this host's name
 	// executable is this program, for those who need another process of it.
 	executable string
@@ -36,7 +37,7 @@ func main() {
 	if err != nil {
 		self = os.Args[0]
 	}
-	env := environment{get: os.Getenv, host: host, executable: self, now: time.Now}
+	env := environment{get: os.Getenv, all: os.Environ, host: host, executable: self, now: time.Now}
 	err = run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, env)
 	os.Exit(exitCode(err, os.Stderr))
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -73,9 +74,12 @@ func (c *repairCommand) checkOnly() error {
 }
 
 // checkApart has the state file looked at by another process.
-func (c *repairCommand) checkApart(ctx context.Context, dir string) (report agent.StateReport, err error) {
+func (r *root) checkApart(ctx context.Context, dir string) (report agent.StateReport, err error) {
 	var out, complaint bytes.Buffer
-	child := exec.CommandContext(ctx, c.env.executable, "repair", "--check", "--json", "--state-dir", dir) //nolint:gosec // this program
+	child := exec.CommandContext(ctx, r.env.executable, "repair", "--check", "--json", "--state-dir", dir) //nolint:gosec // this program
+	// The settings of this process are not the other one's business: one that is
+	// wrong there, and was overruled or reported here, must not look like damage.
+	child.Env = slices.DeleteFunc(r.env.all(), func(v string) bool { return strings.HasPrefix(v, "AGENT_") })
 	child.Stdout, child.Stderr = &out, &complaint
 	ran := child.Run()
 	if ctx.Err() != nil {
@@ -85,7 +89,7 @@ func (c *repairCommand) checkApart(ctx context.Context, dir string) (report agen
 		return report, nil
 	}
 	var exit *exec.ExitError
-	if !errors.As(ran, &exit) {
+	if !errors.As(ran, &exit) || exit.ExitCode() == exitUsage {
 		return report, fmt.Errorf("check state file in another process: %w", ran)
 	}
 	first, _, _ := strings.Cut(complaint.String(), "\n")

@@ -29,7 +29,7 @@ func newRoot(stdin io.Reader, stdout, stderr io.Writer, env environment) *root {
 // execute parses the arguments and runs the command they name.
 func (r *root) execute(ctx context.Context, args []string) error {
 	commands := []*ffcli.Command{
-		newSync(r), newStatus(r), newReset(r), newRejects(r), newRepair(r), newMigrate(r), newSimulate(r), newDemo(r), newVersion(r),
+		newSync(r), newStatus(r), newReset(r), newRejects(r), newRepair(r), newDoctor(r), newMigrate(r), newSimulate(r), newDemo(r), newVersion(r),
 	}
 	top := &ffcli.Command{
 		Name: "agent", ShortUsage: "agent COMMAND [flags]", FlagSet: r.flags("agent"), Subcommands: commands,
@@ -95,6 +95,7 @@ COMMANDS
   rejects   list the records that could not be stored; 'rejects retry' fetches them again
   reset     send streams back to the beginning
   repair    check the state file and make a damaged one anew
+  doctor    check settings, state directory, source and database, and say what to do
   migrate   create or upgrade the database's tables
   simulate  serve a simulated RESO Web API
   demo      simulator, sync and status in one process; needs nothing else

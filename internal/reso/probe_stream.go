@@ -273,21 +273,21 @@ func (v *visit) checkCap(ctx context.Context, asked int, a answer) {
 		v.fail(checkSize, do, "asked for what lies behind %s: %s", plural(a.rows, "row"), found)
 	case behind.rows > 0 && behind.first.Key != a.last.Key:
 		v.warn(checkSize, fmt.Sprintf("set --%s %d; nothing is lost as it is, only time", v.subject.SizeFlag, a.rows),
-			"asked for %s, %d came: a silent cap", plural(asked, "row"), a.rows)
+			"asked for %s, %s came: a silent cap", plural(asked, "row"), humanize.Comma(int64(a.rows)))
 	case v.counted && v.count > int64(a.rows):
 		v.warn(checkSize, "run this again; a sync stops if the source goes on to count more than it sends",
 			"%s came and nothing lies behind, but the source counts %s", plural(a.rows, "row"), humanize.Comma(v.count))
 	default:
-		v.ok(checkSize, "asked for %s, all %d came", plural(asked, "row"), a.rows)
+		v.ok(checkSize, "asked for %s, all %s came", plural(asked, "row"), humanize.Comma(int64(a.rows)))
 	}
 }
 
 func (v *visit) tellSize(asked, set, rows int) {
 	if asked < set {
-		v.ok(checkSize, "asked for %s only, since $select is refused: %d came", plural(asked, "row"), rows)
+		v.ok(checkSize, "asked for %s only, since $select is refused: %s came", plural(asked, "row"), humanize.Comma(int64(rows)))
 		return
 	}
-	v.ok(checkSize, "asked for %s, %d came", plural(asked, "row"), rows)
+	v.ok(checkSize, "asked for %s, %s came", plural(asked, "row"), humanize.Comma(int64(rows)))
 }
 
 func (v *visit) name(check string) string {
