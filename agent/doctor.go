@@ -44,7 +44,6 @@ type Examination struct {
 // is the context's; the findings by then are good.
 func Examine(ctx context.Context, config Config, e Examination) ([]Finding, error) {
 	config.Observe = nil
-	config.RetryFor = 0
 	d := &doctor{config: config, examination: e}
 	err := d.run(ctx)
 	if ctx.Err() != nil {
@@ -113,6 +112,7 @@ func (d *doctor) configuration(r record.Report) {
 		c.StateDir = abs
 	}
 	d.feeds(r)
+	c.RetryFor = 0 // nothing is waited for from here on
 	var sourceErr, destErr error
 	d.source, d.dest, sourceErr, destErr = openExamination(c)
 	switch {

@@ -24,7 +24,7 @@ func FuzzSettingsFile(f *testing.F) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		env := environment{get: func(string) string { return "" }, host: "host", now: time.Now}
+		env := environment{get: func(string) string { return "" }, all: func() []string { return nil }, host: "host", now: time.Now}
 		r := newRoot(strings.NewReader(""), &bytes.Buffer{}, &bytes.Buffer{}, env)
 		var s settings
 		fs := r.flags("agent sync")

@@ -46,6 +46,9 @@ func checks() []string {
 func (d *Destination) Examine(ctx context.Context, o record.Owner, streams []string, report record.Report) (record.Examined, error) {
 	p := &probe{Destination: d, Report: report, streams: streams}
 	p.found.Place = "the destination was not reached"
+	// Else pgx would not talk to a database of another encoding, and all that
+	// could be said of it is that.
+	d.config.ConnConfig.RuntimeParams["client_encoding"] = "UTF8"
 	short, cancel := context.WithTimeout(ctx, probeAll)
 	defer cancel()
 	if err := p.connection(short); err != nil {

@@ -75,7 +75,7 @@ func connection(err error) (do string) {
 		return "check this host's clock first; else the certificate is the provider's to renew"
 	case errors.As(err, &certificate), errors.As(err, &alert):
 		return "TLS fails: check --source-url and --ca-file"
-	case errors.As(err, &plain):
+	case errors.As(err, &plain), errors.Is(err, http.ErrSchemeMismatch):
 		return "the port does not speak TLS: check scheme and port in --source-url"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "nothing listens there: check host and port in --source-url"

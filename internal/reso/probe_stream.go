@@ -162,12 +162,29 @@ func (v *visit) checkKeyset(ctx context.Context, place record.Cursor) {
 		v.fail(checkKeyset, "tell the provider: pages would repeat for ever",
 			"the filter is not kept: %s comes behind %s", record.WholeSecond(a.earliest), place.Timestamp)
 	case a.rows > 0 && a.first.Key == place.Key && a.first.Timestamp == place.Timestamp:
-		v.ok(checkKeyset, "accepted; the source filters by finer timestamps than it prints, which the agent allows for")
+		v.checkSecond(ctx, q)
 	default:
 		v.ok(checkKeyset, "the filter by timestamp and key is accepted")
 	}
 	if a.gap != "" { // as a sync does: once more, in case it was changing
 		_, _ = v.look(ctx, q, "") // it is the order that counts
+	}
+}
+
+// checkSecond asks as a sync does whose place has not moved: for the rest of the
+// second, by key alone.
+func (v *visit) checkSecond(ctx context.Context, q record.Query) {
+	q.Second = true
+	a, err := v.page(ctx, v.subject, q, "")
+	switch {
+	case v.over(ctx):
+	case err != nil:
+		found, do := v.explain(err)
+		v.fail(checkKeyset, do, "asked for a second by key: %s", found)
+	case a.rows > 0 && a.first.Key == q.After.Key:
+		v.fail(checkKeyset, "tell the provider: pages would repeat for ever", "the filter is not kept: the same record comes again and again")
+	default:
+		v.ok(checkKeyset, "accepted; the source filters by finer timestamps than it prints, which the agent allows for")
 	}
 }
 
