@@ -22,6 +22,7 @@ const (
 	spaceFailure = 16 << 20
 	spaceWarning = 256 << 20
 
+	filePatience  = 20 * time.Second // for the check of the state file
 	countPatience = 15 * time.Second // for the counts behind the estimate
 )
 
@@ -141,7 +142,9 @@ func (d *doctor) stateFile(ctx context.Context, r record.Report) error {
 	if check == nil {
 		check = func(_ context.Context, dir string) (StateReport, error) { return CheckState(dir), nil }
 	}
-	report, err := check(ctx, dir)
+	short, cancel := context.WithTimeout(ctx, filePatience)
+	defer cancel()
+	report, err := check(short, dir)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -220,11 +223,11 @@ func (d *doctor) disk(ctx context.Context, r record.Report, known map[string]che
 		r.NotChecked(name, "the source did not tell how much is to come")
 		return nil
 	}
-	what := fmt.Sprintf("about %s for %s records to come", humanize.IBytes(uint64(max(need, 0))), humanize.Comma(records)) //nolint:gosec // not negative
+	what := fmt.Sprintf("about %s for %s records to come", humanize.IBytes(uint64(max(need, 0))), humanize.Comma(records))
 	if uncounted > 0 {
 		what += fmt.Sprintf(" (%d of %d streams were not counted)", uncounted, len(d.streams))
 	}
-	d.tellDisk(r, what, uint64(max(need, 0))) //nolint:gosec // as above
+	d.tellDisk(r, what, uint64(max(need, 0)))
 	return nil
 }
 

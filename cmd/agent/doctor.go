@@ -56,6 +56,7 @@ func (c *doctorCommand) exec(ctx context.Context, args []string) error {
 		}
 	}
 	c.own(observe)
+	_ = c.memory.apply(c.env) // what is wrong with it was told
 	e := agent.Examination{CheckState: c.checkApart, Observe: observe}
 	for _, name := range agent.Streams() {
 		if *c.streams[name] {

@@ -1,26 +1,19 @@
 package main
 
 import (
-	"crypto/sha256"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"resoagent/agent"
 	"resoagent/internal/harness"
-	"resoagent/internal/pgtest"
 	"resoagent/internal/simulator"
 )
 
@@ -266,14 +259,14 @@ func TestDoctorSource(t *testing.T) {
 	}
 }
 
-// A source that cannot be reached is told apart by how, and in time.
-func TestDoctorUnreachable(t *testing.T) {
-	t.Parallel()
+// silence is the address of a listener that never answers.
+func silence(tb testing.TB) string {
+	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = listener.Close() })
+	tb.Cleanup(func() { _ = listener.Close() })
 	go func() {
 		for {
 			conn, err := listener.Accept()
@@ -283,6 +276,13 @@ func TestDoctorUnreachable(t *testing.T) {
 			go func() { _, _ = io.Copy(io.Discard, conn) }()
 		}
 	}()
+	return listener.Addr().String()
+}
+
+// A source that cannot be reached is told apart by how, and in time.
+func TestDoctorUnreachable(t *testing.T) {
+	t.Parallel()
+	silent := silence(t)
 	for name, test := range map[string]struct {
 		url  string
 		env  []string
@@ -290,7 +290,7 @@ func TestDoctorUnreachable(t *testing.T) {
 	}{
 		"no port":      {"http://127.0.0.1:1/odata", nil, "failure: nothing listens there"},
 		"no host":      {"https://no-such-host.invalid/odata", nil, "failure: DNS"},
-		"no answer":    {"http://" + listener.Addr().String() + "/odata", nil, "failure: takes the connection, but does not answer"},
+		"no answer":    {"http://" + silent + "/odata", nil, "failure: takes the connection, but does not answer"},
 		"no TLS there": {"", nil, "failure: does not speak TLS"},
 		"a proxy":      {"https://source.example/odata", []string{"HTTPS_PROXY=http://127.0.0.1:1", "https_proxy="}, "failure: check HTTPS_PROXY"},
 	} {
@@ -316,7 +316,7 @@ func TestDoctorUnreachable(t *testing.T) {
 	t.Run("interrupted", func(t *testing.T) {
 		t.Parallel()
 		s := newSetup(t, harness.Small(), harness.NewSQLite(t))
-		args := s.args("--source-url", "http://"+listener.Addr().String()+"/odata")
+		args := s.args("--source-url", "http://"+silent+"/odata")
 		args[0] = "doctor"
 		c := start(t, args...)
 		c.until(t, "State\n")
@@ -326,462 +326,6 @@ func TestDoctorUnreachable(t *testing.T) {
 		}
 		if code := c.wait(t); code != exitInterrupted || time.Since(begun) > 5*time.Second {
 			t.Errorf("exit %d after %s:\n%s", code, time.Since(begun), c.output())
-		}
-	})
-}
-
-// role makes a user who may do nothing but connect, and gives the address for it.
-func role(tb testing.TB, db *harness.Database) (name, address string) {
-	tb.Helper()
-	name = "r_" + db.Schema
-	db.Exec(tb, "CREATE ROLE "+name+" LOGIN")
-	tb.Cleanup(func() {
-		other := harness.OpenPostgres(tb, db.URL, db.Schema)
-		other.ExecAfter(tb, "DROP OWNED BY "+name)
-		other.ExecAfter(tb, "DROP ROLE "+name)
-	})
-	u, err := url.Parse(db.URL)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	u.User = url.User(name)
-	return name, u.String()
-}
-
-func TestDoctorPostgres(t *testing.T) {
-	t.Parallel()
-	sync := func(t *testing.T, x *examined) {
-		t.Helper()
-		if c := start(t, x.setup.args("--quiet")...); c.wait(t) != 0 {
-			t.Fatal(c.output())
-		}
-	}
-	as := func(t *testing.T, x *examined, rights ...string) {
-		t.Helper()
-		name, address := role(t, x.db)
-		x.args = append(x.args, "--database-url", address)
-		for _, r := range rights {
-			x.db.Exec(t, strings.NewReplacer("ROLE", name, "SCHEMA ", "SCHEMA "+x.db.Schema+" ", "TABLES", "ALL TABLES IN SCHEMA "+x.db.Schema).Replace(r))
-		}
-	}
-	for name, test := range map[string]struct {
-		prepare func(*testing.T, *examined)
-		want    map[string]string
-	}{
-		"new": {func(*testing.T, *examined) {}, map[string]string{
-			"destination/connection": "ok: ", "destination/version": "ok: PostgreSQL", "destination/pooler": "ok: none", "destination/encoding": "ok: UTF8",
-			"destination/writable": "ok: ", "destination/schema": "ok: test_", "destination/tables": "ok: none yet", "destination/rights": "not checked: no tables",
-			"destination/temporary": "ok: ", "destination/synclog": "ok: none yet", "destination/owner": "ok: nobody yet", "destination/clock": "ok: agrees",
-			"destination/disk": "ok: free at /", "destination/positions": "ok: full backfill",
-		}},
-		"synced": {sync, map[string]string{
-			"destination/tables": "ok: version ", "destination/rights": "ok: ", "destination/synclog": "ok: .synclog", "destination/owner": "ok: of this state directory",
-			"destination/positions": "ok: 5 of 5 streams", "state/file": "ok: is good", "state/write": "ok: ",
-		}},
-		"a schema to be made": {func(_ *testing.T, x *examined) { x.args = []string{"--schema", "not_there"} }, map[string]string{
-			"destination/schema": "ok: does not exist yet", "destination/tables": "ok: none yet",
-		}},
-		"no rights": {func(t *testing.T, x *examined) { as(t, x) }, map[string]string{
-			"destination/schema": "failure: GRANT USAGE, CREATE ON SCHEMA", "destination/tables": "failure: may not create tables", "destination/disk": "not checked: does not tell",
-		}},
-		"no schema and no right to it": {func(t *testing.T, x *examined) { as(t, x); x.args = append(x.args, "--schema", "not_there") }, map[string]string{
-			"destination/schema": "failure: may not create it", "destination/tables": "failure: may not create tables",
-		}},
-		"rights to the tables lack": {func(t *testing.T, x *examined) {
-			sync(t, x)
-			as(t, x, "GRANT USAGE ON SCHEMA TO ROLE", "GRANT SELECT ON TABLES TO ROLE")
-		}, map[string]string{
-			"destination/tables": "ok: version", "destination/rights": "failure: lacks INSERT on agent_orphan", "destination/synclog": "failure: may not write",
-		}},
-		"rights enough": {func(t *testing.T, x *examined) {
-			sync(t, x)
-			as(t, x, "GRANT USAGE ON SCHEMA TO ROLE", "GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO ROLE", "GRANT USAGE ON ALL SEQUENCES IN SCHEMA TO ROLE")
-		}, map[string]string{"destination/rights": "ok: ", "destination/synclog": "ok: ", "destination/positions": "ok: 5 of 5"}},
-		"an older schema of another's": {func(t *testing.T, x *examined) {
-			sync(t, x)
-			x.db.Exec(t, "UPDATE "+x.db.Table("agent_schema_version")+" SET version_id = 0 WHERE version_id > 0")
-			as(t, x, "GRANT USAGE, CREATE ON SCHEMA TO ROLE", "GRANT SELECT ON TABLES TO ROLE")
-		}, map[string]string{"destination/tables": "failure: run 'agent migrate' once as their owner", "destination/synclog": "failure: may not write"}},
-		"a foreign table": {func(t *testing.T, x *examined) { x.db.Exec(t, `CREATE TABLE `+x.db.Table(`"Media"`)+` (id int)`) }, map[string]string{
-			"destination/tables": "failure: --schema NAME",
-		}},
-		"a newer schema": {func(t *testing.T, x *examined) {
-			sync(t, x)
-			x.db.Exec(t, "INSERT INTO "+x.db.Table("agent_schema_version")+" (version_id, is_applied) VALUES (999, true)")
-		}, map[string]string{"destination/tables": "failure: upgrade this agent", "destination/positions": "ok: 5 of 5"}},
-		"a table that is gone": {func(t *testing.T, x *examined) { sync(t, x); x.db.Exec(t, "DROP TABLE "+x.db.Table("media")) }, map[string]string{
-			"destination/tables": "failure: media",
-		}},
-		"another's lease": {func(t *testing.T, x *examined) {
-			sync(t, x)
-			x.db.Exec(t, "UPDATE "+x.db.Table("agent_owner")+" SET host = 'other-host', lease_until = now() + interval '1 hour'")
-		}, map[string]string{"destination/owner": "failure: other-host"}},
-		"another's that has run out": {func(t *testing.T, x *examined) {
-			sync(t, x)
-			x.db.Exec(t, "UPDATE "+x.db.Table("agent_owner")+" SET host = 'other-host', lease_until = now() - interval '1 hour'")
-		}, map[string]string{"destination/owner": "ok: takes it over"}},
-		"a pooler": {func(t *testing.T, x *examined) { x.args = []string{"--database-url", pgtest.Pooler(t, x.db.URL)} }, map[string]string{
-			"destination/pooler": "ok: a pooler in transaction mode", "destination/tables": "ok: none yet", "destination/disk": "not checked: does not tell",
-		}},
-		"a quoted SyncLog": {func(t *testing.T, x *examined) {
-			x.db.Exec(t, `CREATE TABLE `+x.db.Table(`"SyncLog"`)+` (id serial, timestamp timestamptz, idx_property_timestamp timestamptz,
-				vow_property_timestamp timestamptz, media_timestamp timestamptz, rooms_timestamp timestamptz, openhouse_timestamp timestamptz,
-				total_processed int, total_successful int, total_failed int)`)
-		}, map[string]string{"destination/synclog": "ok: a quoted name"}},
-		"a SyncLog that lacks columns": {func(t *testing.T, x *examined) {
-			x.db.Exec(t, `CREATE TABLE `+x.db.Table(`SyncLog`)+` (id serial, timestamp timestamptz, total_processed int, total_successful int, total_failed int)`)
-		}, map[string]string{"destination/synclog": "failure: lacks the columns idx_property_timestamp"}},
-		"read-only": {func(t *testing.T, x *examined) {
-			as(t, x, "GRANT USAGE, CREATE ON SCHEMA TO ROLE")
-			x.db.Exec(t, "ALTER ROLE r_"+x.db.Schema+" SET default_transaction_read_only = on")
-		}, map[string]string{"destination/writable": "failure: read-only", "destination/tables": "ok: none yet"}},
-		"another encoding": {func(t *testing.T, x *examined) {
-			name := "latin_" + x.db.Schema
-			x.db.Exec(t, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
-			t.Cleanup(func() {
-				harness.OpenPostgres(t, x.db.URL, x.db.Schema).ExecAfter(t, "DROP DATABASE "+name+" WITH (FORCE)")
-			})
-			u, err := url.Parse(x.db.URL)
-			if err != nil {
-				t.Fatal(err)
-			}
-			u.Path = "/" + name
-			x.args = []string{"--database-url", u.String()}
-		}, map[string]string{"destination/encoding": "failure: LATIN1", "destination/tables": "ok: none yet"}},
-		"no temporary tables": {func(t *testing.T, x *examined) {
-			address := pgtest.Database(t)
-			db := harness.OpenPostgres(t, address, "public")
-			u, err := url.Parse(address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			db.Exec(t, "REVOKE TEMPORARY ON DATABASE "+strings.TrimPrefix(u.Path, "/")+" FROM PUBLIC")
-			name, _ := role(t, x.db)
-			db.Exec(t, "GRANT ALL ON SCHEMA public TO "+name)
-			t.Cleanup(func() { harness.OpenPostgres(t, address, "public").ExecAfter(t, "DROP OWNED BY "+name) })
-			u.User = url.User(name)
-			x.args = []string{"--database-url", u.String(), "--schema", "public"}
-		}, map[string]string{"destination/temporary": "warning: GRANT TEMPORARY", "destination/tables": "ok: none yet"}},
-		"no server": {func(_ *testing.T, x *examined) {
-			x.args = []string{"--database-url", "postgres://u:secret@127.0.0.1:1/x"}
-		}, map[string]string{
-			"destination/connection": "failure: check host and port", "destination/tables": "not checked: not reached", "destination/disk": "not checked: ",
-		}},
-		"no database": {func(t *testing.T, x *examined) {
-			u, err := url.Parse(x.db.URL)
-			if err != nil {
-				t.Fatal(err)
-			}
-			u.Path = "/no_such_database"
-			x.args = []string{"--database-url", u.String()}
-		}, map[string]string{"destination/connection": "failure: create the database first", "destination/owner": "not checked: not reached", "destination/disk": "not checked: "}},
-		"a locked table": {func(t *testing.T, x *examined) {
-			sync(t, x)
-			x.db.Hold(t, "LOCK TABLE "+x.db.Table("agent_owner")+" IN ACCESS EXCLUSIVE MODE")
-		}, map[string]string{"destination/owner": "not checked: in time", "destination/positions": "ok: "}},
-		"emptied": {func(t *testing.T, x *examined) {
-			sync(t, x)
-			x.args = []string{"--schema", "not_there"}
-		}, map[string]string{"destination/positions": "failure: the destination is empty"}},
-		"another filter": {func(t *testing.T, x *examined) {
-			sync(t, x)
-			x.args = []string{"--media-filter", "ResourceName eq 'Office'"}
-		}, map[string]string{"destination/positions": "failure: agent sync --media --force", "destination/disk": "not checked: "}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			x := newExamined(t, harness.NewPostgres(t))
-			test.prepare(t, x)
-			x.doctor(t)
-			x.expect(t, test.want)
-		})
-	}
-}
-
-// unprivileged makes the program one of a user without rights of its own: the
-// test's root may write anywhere.
-func (x *examined) unprivileged(tb testing.TB) {
-	tb.Helper()
-	if os.Geteuid() != 0 {
-		return
-	}
-	dir, err := os.MkdirTemp("", "doctor-program-*")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
-	program, err := os.ReadFile(os.Args[0])
-	if err != nil {
-		tb.Fatal(err)
-	}
-	x.self = filepath.Join(dir, "agent")
-	if err := os.WriteFile(x.self, program, 0o700); err != nil {
-		tb.Fatal(err)
-	}
-	for _, path := range []string{dir, x.self} {
-		if err := os.Chmod(path, 0o755); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	x.as = &syscall.Credential{Uid: 65534, Gid: 65534}
-}
-
-// public is a directory that every user can get to.
-func public(tb testing.TB, mode os.FileMode) string {
-	tb.Helper()
-	top, err := os.MkdirTemp("", "doctor-public-*")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = os.Chmod(filepath.Join(top, "dir"), 0o700); _ = os.RemoveAll(top) }) //nolint:gosec // to be removed
-	dir := filepath.Join(top, "dir")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		tb.Fatal(err)
-	}
-	for path, mode := range map[string]os.FileMode{top: 0o755, dir: mode} {
-		if err := os.Chmod(path, mode); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	return dir
-}
-
-func TestDoctorFiles(t *testing.T) {
-	t.Parallel()
-	write := func(t *testing.T, path, text string) {
-		t.Helper()
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	sync := func(t *testing.T, x *examined) {
-		t.Helper()
-		if c := start(t, x.setup.args("--quiet")...); c.wait(t) != 0 {
-			t.Fatal(c.output())
-		}
-	}
-	for name, test := range map[string]struct {
-		prepare func(*testing.T, *examined)
-		want    map[string]string
-	}{
-		"new": {func(_ *testing.T, x *examined) { x.args = []string{"--database-url", ""} }, map[string]string{
-			"state/directory": "ok: the first sync makes it", "state/write": "not checked: ", "state/space": "ok: free", "state/file": "ok: none yet",
-			"destination/file": "ok: the first sync creates it", "destination/tables": "not checked: no file yet",
-		}},
-		"synced": {sync, map[string]string{
-			"state/directory": "ok: ", "state/write": "ok: ", "state/file": "ok: is good", "destination/file": "ok: can be written",
-			"destination/version": "ok: SQLite 3", "destination/tables": "ok: version", "destination/synclog": "ok: ", "destination/owner": "ok: of this state directory",
-			"destination/disk": "ok: about 0 B for 0 records", "destination/positions": "ok: 5 of 5",
-		}},
-		"others can write": {func(t *testing.T, x *examined) {
-			write(t, filepath.Join(x.dir, "x"), "")
-			if err := os.Chmod(x.dir, 0o777); err != nil {
-				t.Fatal(err)
-			}
-		}, map[string]string{"state/directory": "failure: chmod 700", "state/write": "ok: ", "state/file": "ok: none yet"}},
-		"no directory": {func(t *testing.T, x *examined) { write(t, x.dir, "a file") }, map[string]string{
-			"state/directory": "failure: not a directory", "state/file": "not checked: ", "state/write": "not checked: ", "destination/disk": "not checked: ",
-		}},
-		"below a file": {func(t *testing.T, x *examined) { write(t, x.dir, "a file"); x.dir = filepath.Join(x.dir, "state") }, map[string]string{
-			"state/directory": "failure: ", "state/file": "not checked: ",
-		}},
-		"a diary": {func(t *testing.T, x *examined) { write(t, filepath.Join(x.dir, "state.db"), "Dear diary") }, map[string]string{
-			"state/file": "failure: agent repair", "destination/positions": "not checked: cannot be read",
-		}},
-		"damaged": {func(t *testing.T, x *examined) {
-			sync(t, x)
-			path := filepath.Join(x.dir, "state.db")
-			body, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i := 8192; i < len(body); i++ {
-				body[i] ^= 0xff
-			}
-			write(t, path, string(body))
-		}, map[string]string{"state/file": "failure: agent repair"}},
-		"a variable that is wrong is no damage": {func(t *testing.T, x *examined) {
-			sync(t, x)
-			x.env = []string{"AGENT_LOG_FORMAT=xml"}
-		}, map[string]string{"state/file": "ok: is good", "configuration/log-format": "failure: must be text or json"}},
-		"all settings": {func(t *testing.T, x *examined) {
-			file := filepath.Join(t.TempDir(), "token")
-			write(t, file, "t\n")
-			if err := os.Chmod(file, 0o644); err != nil {
-				t.Fatal(err)
-			}
-			x.args = []string{
-				"--media-batch-size", "0", "--parallel", "99", "--retry-for", "-1s", "--lease", "1ms", "--database-url", "mysql://x",
-				"--source-url", "http://source.example/odata", "--vow-token", "", "--vow-token-file", file, "--idx-token", "", "--idx-token-file", "missing",
-				"--memory-limit", "1",
-			}
-		}, map[string]string{
-			"configuration/media-batch-size": "failure: must be 1 to 10000", "configuration/parallel": "failure: is 99", "configuration/retry-for": "failure: negative",
-			"configuration/lease": "failure: a second", "configuration/database-url": "failure: must begin with", "configuration/source-url": "failure: --allow-plaintext",
-			"configuration/idx-token-file": "failure: missing", "configuration/vow-token-file": "warning: chmod 600", "configuration/memory-limit": "failure: 24MiB",
-			"source/reachable": "not checked: --source-url", "destination/connection": "not checked: --database-url", "state/directory": "ok: ",
-		}},
-		"a read-only directory": {func(t *testing.T, x *examined) {
-			x.unprivileged(t)
-			dir := public(t, 0o555)
-			x.dir = filepath.Join(public(t, 0o777), "state")
-			x.args = []string{"--database-url", "sqlite:" + filepath.Join(dir, "listings.sqlite")}
-		}, map[string]string{"destination/file": "failure: permission denied", "destination/tables": "not checked: "}},
-		"a state directory that cannot be made": {func(t *testing.T, x *examined) {
-			x.unprivileged(t)
-			x.dir = filepath.Join(public(t, 0o555), "state")
-			x.args = []string{"--database-url", "sqlite:" + filepath.Join(public(t, 0o777), "listings.sqlite")}
-		}, map[string]string{"state/directory": "failure: cannot be made", "state/file": "not checked: ", "destination/positions": "not checked: "}},
-		"a state directory that cannot be written": {func(t *testing.T, x *examined) {
-			x.unprivileged(t)
-			x.dir = public(t, 0o555)
-			x.args = []string{"--database-url", "sqlite:" + filepath.Join(public(t, 0o777), "listings.sqlite")}
-		}, map[string]string{"state/directory": "ok: ", "state/write": "failure: permission denied", "state/file": "ok: none"}},
-		"no database": {func(t *testing.T, x *examined) {
-			path := filepath.Join(t.TempDir(), "x.sqlite")
-			write(t, path, strings.Repeat("Dear diary, ", 1000))
-			x.args = []string{"--database-url", "sqlite:" + path}
-		}, map[string]string{"destination/version": "failure: check that the file is a SQLite database", "destination/tables": "not checked: ", "destination/file": "ok: "}},
-		"a foreign table": {func(t *testing.T, x *examined) { x.db.Exec(t, `CREATE TABLE "Media" (id int)`) }, map[string]string{
-			"destination/tables": "failure: choose another database file",
-		}},
-		"newer": {func(t *testing.T, x *examined) {
-			sync(t, x)
-			x.db.Exec(t, "INSERT INTO agent_schema_version (version_id, is_applied) VALUES (999, 1)")
-		}, map[string]string{"destination/tables": "failure: upgrade this agent"}},
-		"another's lease": {func(t *testing.T, x *examined) {
-			sync(t, x)
-			x.db.Exec(t, "UPDATE agent_owner SET host = 'other-host', lease_until = ?", time.Now().UTC().Add(time.Hour).Format("2006-01-02T15:04:05.000Z"))
-		}, map[string]string{"destination/owner": "failure: other-host"}},
-		"in use": {func(t *testing.T, x *examined) {
-			x.source.Set(func(f *simulator.Faults) {
-				f.Strike(simulator.Strike{
-					After: 4, Match: func(r *http.Request) bool { return r.UserAgent() != "" && !strings.Contains(r.URL.RawQuery, "top=1") },
-					Fault: simulator.Fault{Kind: simulator.Drip, Bytes: 200, Wait: 200 * time.Millisecond},
-				})
-			})
-			c := start(t, x.setup.args("--retry-for", "1m")...)
-			t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
-			c.until(t, "Fetching")
-			until(t, func() bool { _, err := os.Stat(filepath.Join(x.dir, "agent.sock")); return err == nil }, "no socket")
-			x.args = []string{"--source-url", "http://127.0.0.1:1/odata"}
-		}, map[string]string{
-			"state/file": "ok: an agent is at work on it: run ", "destination/owner": "ok: of this state directory", "destination/positions": "not checked: at work",
-			"source/reachable": "failure: ", "destination/disk": "not checked: ",
-		}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			x := newExamined(t, harness.NewSQLite(t))
-			test.prepare(t, x)
-			x.doctor(t)
-			x.expect(t, test.want)
-		})
-	}
-}
-
-// snapshot is everything that a doctor could change: the files and, of
-// PostgreSQL, tables with their rows' versions, sequences and schemas.
-func (x *examined) snapshot(tb testing.TB, dirs ...string) map[string]string {
-	tb.Helper()
-	out := make(map[string]string)
-	for _, dir := range dirs {
-		err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-			if os.IsNotExist(err) {
-				return nil
-			}
-			if err != nil || !d.Type().IsRegular() {
-				out[path] = "directory"
-				return err
-			}
-			body, err := os.ReadFile(path)
-			info, statErr := d.Info()
-			if statErr != nil {
-				return statErr
-			}
-			out[path] = fmt.Sprintf("%x %s", sha256.Sum256(body), info.ModTime())
-			return err
-		})
-		if err != nil {
-			tb.Fatal(err)
-		}
-	}
-	if !x.db.Postgres {
-		return out
-	}
-	for _, row := range x.db.Strings(tb, "SELECT c.relname, c.relkind, c.relfilenode::text FROM pg_class c WHERE relnamespace = $1::regnamespace", x.db.Schema) {
-		out[row[0]] = row[1] + row[2]
-		switch row[1] {
-		case "r":
-			for _, r := range x.db.Strings(tb, "SELECT ctid::text, xmin::text, t::text FROM "+x.db.Table(row[0])+" t") {
-				out[row[0]] += strings.Join(r, " ") + "\n"
-			}
-		case "S":
-			out[row[0]] += x.db.Strings(tb, "SELECT last_value::text FROM "+x.db.Table(row[0]))[0][0]
-		}
-	}
-	for _, row := range x.db.Strings(tb, "SELECT nspname FROM pg_namespace WHERE nspname = 'not_there'") {
-		out["schema "+row[0]] = "there"
-	}
-	return out
-}
-
-// A doctor changes nothing: neither where there is nothing yet, nor what a sync
-// has left, nor what a sync left that was killed.
-func TestDoctorChangesNothing(t *testing.T) {
-	t.Parallel()
-	same := func(t *testing.T, x *examined, dirs ...string) {
-		t.Helper()
-		before := x.snapshot(t, dirs...)
-		x.doctor(t)
-		if diff := cmp.Diff(before, x.snapshot(t, dirs...)); diff != "" {
-			t.Errorf("changed (-before +after):\n%s", diff)
-		}
-	}
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		x := newExamined(t, harness.NewPostgres(t))
-		same(t, x, filepath.Dir(x.dir))
-		x.args = []string{"--schema", "not_there"}
-		same(t, x, filepath.Dir(x.dir))
-		x.args = nil
-		if c := start(t, x.setup.args("--quiet")...); c.wait(t) != 0 {
-			t.Fatal(c.output())
-		}
-		before := len(x.snapshot(t))
-		same(t, x, x.dir)
-		if x.code != 0 || before < 10 {
-			t.Errorf("exit %d with %d tables", x.code, before)
-		}
-	})
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		path := filepath.Join(t.TempDir(), "listings.sqlite")
-		x := newExamined(t, &harness.Database{URL: "sqlite:" + path, Schema: "public"})
-		same(t, x, filepath.Dir(x.dir), filepath.Dir(path))
-		c := start(t, x.setup.args()...)
-		c.until(t, "MEDIA SYNC")
-		_ = c.Process.Kill()
-		_ = c.Wait()
-		// The log of a sync that was killed is read, and left as it is; only its
-		// index in memory, which SQLite keeps in a file, may be made.
-		before := x.snapshot(t, x.dir, filepath.Dir(path))
-		x.doctor(t)
-		after := x.snapshot(t, x.dir, filepath.Dir(path))
-		delete(before, path+"-shm")
-		delete(after, path+"-shm")
-		if diff := cmp.Diff(before, after); diff != "" || x.code != 0 {
-			t.Errorf("exit %d, changed (-before +after):\n%s", x.code, diff)
-		}
-		if c := start(t, x.setup.args("--quiet")...); c.wait(t) != 0 {
-			t.Fatal(c.output())
-		}
-		same(t, x, x.dir, filepath.Dir(path))
-		if x.code != 0 {
-			t.Errorf("exit %d", x.code)
 		}
 	})
 }

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"resoagent/internal/record"
 	"resoagent/migrations"
@@ -209,81 +207,6 @@ func (p *probe) schemaRights(ctx context.Context) error {
 		p.OK("schema", "%s does not exist yet; the first sync creates it", p.schema)
 	}
 	return nil
-}
-
-// tables looks at the tables as a migration would find them.
-func (p *probe) tables(ctx context.Context) error {
-	db := stdlib.OpenDBFromPool(p.pool)
-	defer db.Close()
-	ctx, cancel := context.WithTimeout(ctx, probeQuestion)
-	defer cancel()
-	s, err := migrations.Look(ctx, db, migrations.Postgres, p.schema)
-	if err != nil {
-		return err
-	}
-	p.standing = s
-	missing := missingTables(s)
-	switch {
-	case len(s.Foreign) > 0:
-		p.Failure("tables", "give the agent a schema of its own with --schema NAME",
-			"in schema %s there are tables that the agent did not make: %s", p.schema, strings.Join(s.Foreign, ", "))
-	case s.Newer():
-		p.Failure("tables", "upgrade this agent", "made by a newer agent: version %d, this one knows %d", s.Version, s.Latest)
-	case s.Version > 0 && len(missing) > 0:
-		p.Failure("tables", "restore them from a backup, or use another schema (--schema)",
-			"version %d, but these are missing: %s", s.Version, strings.Join(missing, ", "))
-	case s.Version == s.Latest:
-		p.OK("tables", "version %d of %d", s.Version, s.Latest)
-	default:
-		return p.upgradable(ctx)
-	}
-	return nil
-}
-
-// upgradable looks whether this user may make, or change, what a migration will.
-func (p *probe) upgradable(ctx context.Context) error {
-	s, user := p.standing, p.config.ConnConfig.User
-	what := "none yet; the first sync creates them"
-	if s.Version > 0 {
-		what = fmt.Sprintf("version %d of %d; the next sync upgrades them", s.Version, s.Latest)
-	}
-	var create bool
-	err := p.ask(ctx, `SELECT COALESCE((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = $1),
-		has_database_privilege(current_database(), 'CREATE'))`, []any{p.schema}, &create)
-	if err != nil {
-		return err
-	}
-	others, err := p.names(ctx, `SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = $1 AND c.relname = ANY ($2) AND NOT pg_has_role(c.relowner, 'USAGE') ORDER BY 1`, p.schema, ownTables())
-	switch {
-	case err != nil:
-		return err
-	case !create:
-		p.Failure("tables", fmt.Sprintf("GRANT CREATE ON SCHEMA %s TO %s, or run 'agent migrate' as a user who may", p.schema, user),
-			"%s, but user %s may not create tables in schema %s", what, user, p.schema)
-	case len(others) > 0:
-		p.Failure("tables", "run 'agent migrate' once as their owner", "%s, but user %s does not own %s", what, user, strings.Join(others, ", "))
-	default:
-		p.OK("tables", "%s", what)
-	}
-	return nil
-}
-
-// ownTables are the tables that a run reads and writes.
-func ownTables() (names []string) {
-	for _, s := range record.Shapes() {
-		names = append(names, s.Table)
-	}
-	return append(names, "agent_owner", "agent_position", "agent_run", "agent_orphan", "agent_reject")
-}
-
-func missingTables(s migrations.Standing) (names []string) {
-	for _, t := range ownTables() {
-		if !slices.Contains(s.Tables, t) {
-			names = append(names, t)
-		}
-	}
-	return names
 }
 
 // hintOf is what to do about an error of the server.

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"slices"
@@ -15,89 +14,6 @@ import (
 	"resoagent/internal/disk"
 	"resoagent/internal/record"
 )
-
-// rights looks whether this user may do to the tables what a run does.
-func (p *probe) rights(ctx context.Context) error {
-	if p.standing.Version == 0 || len(p.standing.Foreign) > 0 {
-		p.NotChecked("rights", "there are no tables of the agent yet")
-		return nil
-	}
-	lacking, err := p.names(ctx, `SELECT r || ' on ' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
-		unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) WITH ORDINALITY r(r, i)
-		WHERE n.nspname = $1 AND c.relname = ANY ($2) AND NOT has_table_privilege(c.oid, r) ORDER BY c.relname, i`, p.schema, ownTables())
-	switch {
-	case err != nil:
-		return err
-	case len(lacking) > 0:
-		user := p.config.ConnConfig.User
-		p.Failure("rights", fmt.Sprintf("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %s TO %s", p.schema, user),
-			"user %s lacks %s", user, some(lacking, 4))
-	default:
-		p.OK("rights", "the tables can be read and written")
-	}
-	return nil
-}
-
-// some shows the first few of a list.
-func some(list []string, n int) string {
-	if len(list) <= n {
-		return strings.Join(list, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(list[:n], ", "), len(list)-n)
-}
-
-func (p *probe) temporaryTables(ctx context.Context) error {
-	var may bool
-	if err := p.ask(ctx, `SELECT has_database_privilege(current_database(), 'TEMPORARY')`, nil, &may); err != nil {
-		return err
-	}
-	user, database := p.config.ConnConfig.User, p.config.ConnConfig.Database
-	if !may {
-		p.Warning("temporary", fmt.Sprintf("GRANT TEMPORARY ON DATABASE %s TO %s, for faster writing of large changes", database, user),
-			"user %s may not make temporary tables; the agent does without", user)
-		return nil
-	}
-	p.OK("temporary", "temporary tables can be made")
-	return nil
-}
-
-// syncLog looks whether runs can be written to the SyncLog that is there.
-func (p *probe) syncLog(ctx context.Context) error {
-	name := p.standing.SyncLog
-	if name == "" {
-		p.OK("synclog", "none yet; the next sync creates it")
-		return nil
-	}
-	columns, err := p.names(ctx, `SELECT attname::text FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped`, name)
-	if err != nil {
-		return err
-	}
-	var missing []string
-	for _, c := range record.SyncLogColumns(p.streams) {
-		if !slices.Contains(columns, c) {
-			missing = append(missing, c)
-		}
-	}
-	var readable, writable bool
-	err = p.ask(ctx, `SELECT has_table_privilege($1::text, 'SELECT'), has_table_privilege($1::text, 'INSERT')
-		AND COALESCE(has_sequence_privilege(pg_get_serial_sequence($1, 'id'), 'USAGE'), true)`, []any{name}, &readable, &writable)
-	user := p.config.ConnConfig.User
-	switch {
-	case len(missing) > 0:
-		p.Failure("synclog", "add the columns, or give the agent a schema of its own with --schema NAME",
-			"%s lacks the columns %s", name, strings.Join(missing, ", "))
-	case err != nil:
-		return err
-	case !readable || !writable:
-		p.Failure("synclog", fmt.Sprintf("GRANT SELECT, INSERT ON %s TO %s, and USAGE on its sequence", name, user),
-			"user %s may not write to %s", user, name)
-	case strings.Contains(name, `"`):
-		p.OK("synclog", "%s, a quoted name, is used as it is", name)
-	default:
-		p.OK("synclog", "%s is used as it is", name)
-	}
-	return nil
-}
 
 // ownership tells whose the destination is. A lease of this host and state
 // directory is one's own: bbolt's lock shows whether that agent still runs.
