@@ -162,7 +162,7 @@ func TestDoctorPostgres(t *testing.T) {
 		"a locked table": {func(t *testing.T, x *examined) {
 			sync(t, x)
 			x.db.Hold(t, "LOCK TABLE "+x.db.Table("agent_owner")+" IN ACCESS EXCLUSIVE MODE")
-		}, map[string]string{"destination/owner": "not checked: in time", "destination/positions": "ok: "}},
+		}, map[string]string{"destination/owner": "not checked: locked", "destination/clock": "ok: ", "destination/positions": "ok: "}},
 		"emptied": {func(t *testing.T, x *examined) {
 			sync(t, x)
 			x.args = []string{"--schema", "not_there"}

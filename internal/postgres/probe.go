@@ -87,8 +87,10 @@ func (d *Destination) Examine(ctx context.Context, o record.Owner, streams []str
 func (p *probe) trouble(name string, err error) {
 	switch {
 	case err == nil:
+	case sqlstate(err) == "55P03": // lock_not_available
+		p.NotChecked(name, "somebody has a table locked; run this again")
 	case pgconn.Timeout(err), errors.Is(err, context.DeadlineExceeded):
-		p.NotChecked(name, "the server does not answer in time; a table may be locked")
+		p.NotChecked(name, "the server does not answer in time")
 	default:
 		p.Failure(name, hintOf(err), "%s", plain(err))
 	}
@@ -102,7 +104,13 @@ func (p *probe) ask(ctx context.Context, sql string, args []any, into ...any) er
 func (p *probe) read(ctx context.Context, fn func(pgx.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, probeQuestion)
 	defer cancel()
-	return pgx.BeginTxFunc(ctx, p.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, fn)
+	return pgx.BeginTxFunc(ctx, p.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		// A lock that is waited for is an error here, and not a broken connection.
+		if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '3s'`); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
 }
 
 // names asks for a list of names.
