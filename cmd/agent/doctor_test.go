@@ -3,8 +3,10 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -283,16 +285,26 @@ func silence(tb testing.TB) string {
 func TestDoctorUnreachable(t *testing.T) {
 	t.Parallel()
 	silent := silence(t)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusProxyAuthRequired)
+	}))
+	t.Cleanup(proxy.Close)
+	secured := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secured.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	secured.StartTLS()
+	t.Cleanup(secured.Close)
 	for name, test := range map[string]struct {
 		url  string
 		env  []string
 		want string
 	}{
-		"no port":      {"http://127.0.0.1:1/odata", nil, "failure: nothing listens there"},
-		"no host":      {"https://no-such-host.invalid/odata", nil, "failure: DNS"},
-		"no answer":    {"http://" + silent + "/odata", nil, "failure: takes the connection, but does not answer"},
-		"no TLS there": {"", nil, "failure: does not speak TLS"},
-		"a proxy":      {"https://source.example/odata", []string{"HTTPS_PROXY=http://127.0.0.1:1", "https_proxy="}, "failure: check HTTPS_PROXY"},
+		"no port":                   {"http://127.0.0.1:1/odata", nil, "failure: nothing listens there"},
+		"no host":                   {"https://no-such-host.invalid/odata", nil, "failure: DNS"},
+		"no answer":                 {"http://" + silent + "/odata", nil, "failure: takes the connection, but does not answer"},
+		"no TLS there":              {"", nil, "failure: does not speak TLS"},
+		"a certificate of nobody's": {secured.URL + "/odata", nil, "failure: --ca-file"},
+		"a proxy that refuses":      {"https://source.example/odata", []string{"HTTPS_PROXY=" + proxy.URL, "https_proxy="}, "failure: HTTP 407"},
+		"a proxy":                   {"https://source.example/odata", []string{"HTTPS_PROXY=http://127.0.0.1:1", "https_proxy="}, "failure: check HTTPS_PROXY"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
