@@ -2,6 +2,8 @@ package main
 
 import (
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -180,4 +182,20 @@ func TestDoctorPostgres(t *testing.T) {
 			x.expect(t, test.want)
 		})
 	}
+}
+
+// A standby takes no writes.
+func TestDoctorStandby(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t)
+	db := harness.OpenPostgres(t, server.URL(), "public")
+	data := db.Strings(t, "SHOW data_directory")[0][0]
+	db.Close(t)
+	if err := os.WriteFile(filepath.Join(data, "standby.signal"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	server.Restart()
+	x := newExamined(t, db)
+	x.doctor(t)
+	x.expect(t, map[string]string{"destination/writable": "failure: name the primary server", "destination/tables": "ok: none yet"})
 }
