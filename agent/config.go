@@ -99,45 +99,63 @@ type Selection struct {
 	Force   bool     // fetch everything again and rewrite what differs
 }
 
-// check finds settings that cannot work.
-func (c *Config) check() error {
-	var problems []string
+// problem is a setting that cannot work.
+type problem struct {
+	setting string // as the flag is called
+	text    string
+}
+
+// problems finds the settings that cannot work, all of them, sorted by text.
+func (c *Config) problems() (out []problem) {
+	add := func(setting, format string, args ...any) {
+		out = append(out, problem{setting, "--" + setting + fmt.Sprintf(format, args...)})
+	}
 	if c.SourceURL == "" {
-		problems = append(problems, "--source-url is not set (such as https://query.ampre.ca/odata)")
+		add("source-url", " is not set (such as https://query.ampre.ca/odata)")
 	}
 	if c.StateDir == "" {
-		problems = append(problems, "--state-dir is not set")
+		add("state-dir", " is not set")
 	}
 	for name, s := range map[string]Sizes{"property": c.Property, "media": c.Media, "rooms": c.Rooms, "openhouse": c.OpenHouse} {
 		if s.Page < 1 || s.Page > 10_000 {
-			problems = append(problems, fmt.Sprintf("--%s-batch-size is %d, must be 1 to 10000", name, s.Page))
+			add(name+"-batch-size", " is %d, must be 1 to 10000", s.Page)
 		}
 		if s.Batch < 1 || s.Batch > 10_000 {
-			problems = append(problems, fmt.Sprintf("--%s-db-batch-size is %d, must be 1 to 10000", name, s.Batch))
+			add(name+"-db-batch-size", " is %d, must be 1 to 10000", s.Batch)
 		}
 		if s.Throttle < 0 {
-			problems = append(problems, fmt.Sprintf("--%s-throttle is negative", name))
+			add(name+"-throttle", " is negative")
 		}
 	}
 	if c.Parallel < 1 || c.Parallel > mostParallel {
-		problems = append(problems, fmt.Sprintf("--parallel is %d, must be 1 to %d", c.Parallel, mostParallel))
+		add("parallel", " is %d, must be 1 to %d", c.Parallel, mostParallel)
 	}
 	if c.RetryFor < 0 || c.StallTimeout < 0 || c.Lookback < 0 {
-		problems = append(problems, "--retry-for, --stall-timeout and --lookback must not be negative")
+		out = append(out, problem{"retry-for", "--retry-for, --stall-timeout and --lookback must not be negative"})
 	}
 	for name, token := range map[string]string{"idx": c.IDXToken, "vow": c.VOWToken} {
 		if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			problems = append(problems, fmt.Sprintf("the %s token holds a space or a character that no token has", name))
+			out = append(out, problem{name + "-token", fmt.Sprintf("the %s token holds a space or a character that no token has", name)})
 		}
 	}
 	if c.Lease < time.Second {
-		problems = append(problems, "--lease must be a second or more")
+		add("lease", " must be a second or more")
 	}
+	slices.SortFunc(out, func(a, b problem) int { return strings.Compare(a.text, b.text) })
+	return out
+}
+
+// check refuses settings that cannot work.
+func (c *Config) check() error {
+	problems := c.problems()
 	if problems == nil {
 		return nil
 	}
-	slices.Sort(problems)
-	return fmt.Errorf("%w: %s", ErrConfig, strings.Join(problems, "; "))
+	texts := make([]string, len(problems))
+	for i, p := range problems {
+		texts[i] = p.text
+	}
+	return fmt.Errorf("%w: %s", ErrConfig, strings.Join(texts, "; "))
 }
 
 // sqlitePath gives the path of a SQLite destination, or ok false where the

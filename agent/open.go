@@ -98,6 +98,14 @@ func openDestination(ctx context.Context, c *Config) (destination, error) {
 	if isFile {
 		return sqlite.Open(ctx, path)
 	}
+	d, err := openPostgres(c)
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+func openPostgres(c *Config) (*postgres.Destination, error) {
 	d, err := postgres.Open(postgres.Options{URL: c.DatabaseURL, Schema: c.Schema, Pooler: c.Pooler, Connections: c.Parallel + 2})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
@@ -116,6 +124,33 @@ func existingDestination(ctx context.Context, c *Config) (destination, error) {
 		return nil, nil //nolint:nilnil // said in the comment
 	}
 	return openDestination(ctx, c)
+}
+
+// openExamination opens source and destination to be examined. Either may be nil
+// with an error that says which setting cannot work; nothing is connected, and
+// no file is made or touched.
+func openExamination(c *Config) (source examinedSource, dest examinedDestination, sourceErr, destErr error) {
+	patient := *c
+	patient.StallTimeout = 0 // the examination has limits of its own
+	if s, err := openSource(&patient); err != nil {
+		sourceErr = err
+	} else {
+		source = s
+	}
+	path, isFile, err := c.sqlitePath()
+	switch {
+	case err != nil:
+		destErr = err
+	case isFile:
+		dest = sqlite.NewProbe(path)
+	default:
+		if d, err := openPostgres(c); err != nil {
+			destErr = err
+		} else {
+			dest = d
+		}
+	}
+	return source, dest, sourceErr, destErr
 }
 
 // destinationMarks reads the marks of a destination that may not exist yet,

@@ -38,47 +38,45 @@ func Plan(ctx context.Context, config Config, sel Selection) (items []PlanItem, 
 	if err != nil {
 		return nil, nil, err
 	}
-	a := &Agent{config: config}
+	a := &Agent{config: config, source: source}
 	for _, s := range streams {
-		st := &standing{stream: s, state: known[s.name]}
-		if err := a.checkFingerprint(st, sel.Force); err != nil {
-			return nil, nil, err
-		}
-		resumes := st.begin(sel.Force, config.Lookback, a.now())
-		from := st.from()
-		item := PlanItem{Stream: s.name, From: from.Timestamp, Resumes: resumes}
-		q := record.Query{Shape: s.shape, Feed: s.feed, Filter: s.filter, After: from}
-		n, ok, err := countWithRetry(ctx, source, q, newRetrier("source, "+s.name, config.RetryFor, a.observe))
+		item, err := a.plan(ctx, s, known[s.name], sel.Force)
 		if err != nil {
-			return nil, nil, fmt.Errorf("count %s: %w", s.name, err)
-		}
-		if ok {
-			bytes := n * s.diskSize
-			item.Records, item.Bytes = &n, &bytes
+			return nil, nil, err
 		}
 		items = append(items, item)
 	}
 	return items, left, nil
 }
 
+// plan tells what a run would fetch of one stream that stands as known.
+func (a *Agent) plan(ctx context.Context, s *stream, known checkpoint.Stream, force bool) (PlanItem, error) {
+	st := &standing{stream: s, state: known}
+	if err := a.checkFingerprint(st, force); err != nil {
+		return PlanItem{}, err
+	}
+	resumes := st.begin(force, a.config.Lookback, a.now())
+	from := st.from()
+	item := PlanItem{Stream: s.name, From: from.Timestamp, Resumes: resumes}
+	q := record.Query{Shape: s.shape, Feed: s.feed, Filter: s.filter, After: from}
+	n, ok, err := countWithRetry(ctx, a.source, q, newRetrier("source, "+s.name, a.config.RetryFor, a.observe))
+	if err != nil {
+		return PlanItem{}, fmt.Errorf("count %s: %w", s.name, err)
+	}
+	if ok {
+		bytes := n * s.diskSize
+		item.Records, item.Bytes = &n, &bytes
+	}
+	return item, nil
+}
+
 // knownStates reads where the streams stand: from the state file, or, where
 // there is none, from the destination.
 func knownStates(ctx context.Context, config *Config) (map[string]checkpoint.Stream, error) {
-	known := make(map[string]checkpoint.Stream)
-	file, err := checkpoint.OpenReadOnly(config.StateDir)
+	known, err := filedStates(config.StateDir)
 	switch {
 	case err == nil:
-		err = file.View(func(tx *checkpoint.Tx) error {
-			for _, name := range Streams() {
-				s, _, err := tx.Stream(name)
-				if err != nil {
-					return err
-				}
-				known[name] = s
-			}
-			return nil
-		})
-		return known, errors.Join(err, file.Close())
+		return known, nil
 	case errors.Is(err, checkpoint.ErrLocked):
 		return nil, fmt.Errorf("%w: %w; a plan needs its state file", ErrInUse, err)
 	case !errors.Is(err, checkpoint.ErrNone):
@@ -88,6 +86,32 @@ func knownStates(ctx context.Context, config *Config) (map[string]checkpoint.Str
 	if err != nil {
 		return nil, err
 	}
+	return markedStates(marks)
+}
+
+// filedStates are the states that the state file keeps.
+func filedStates(dir string) (map[string]checkpoint.Stream, error) {
+	file, err := checkpoint.OpenReadOnly(dir)
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[string]checkpoint.Stream)
+	err = file.View(func(tx *checkpoint.Tx) error {
+		for _, name := range Streams() {
+			s, _, err := tx.Stream(name)
+			if err != nil {
+				return err
+			}
+			known[name] = s
+		}
+		return nil
+	})
+	return known, errors.Join(err, file.Close())
+}
+
+// markedStates are the states that a destination keeps.
+func markedStates(marks []record.Mark) (map[string]checkpoint.Stream, error) {
+	known := make(map[string]checkpoint.Stream)
 	for _, m := range marks {
 		if len(m.State) == 0 {
 			continue

@@ -73,6 +73,24 @@ type Log interface {
 	Newest(ctx context.Context, streams []string) (map[string]time.Time, error)
 }
 
+// examinedSource is a source that Examine looks at.
+type examinedSource interface {
+	Source
+	// Examine reports how the source stands for each of the subjects, whatever it
+	// finds. now is the agent's clock. An error is the context's own.
+	Examine(ctx context.Context, subjects []record.Subject, now func() time.Time, report record.Report) error
+	Close() error
+}
+
+// examinedDestination is a destination that Examine looks at. It need not exist.
+type examinedDestination interface {
+	// Examine reports how the destination stands for an agent that would be o,
+	// with SyncLog columns for the streams. It changes nothing. An error is the
+	// context's own.
+	Examine(ctx context.Context, o record.Owner, streams []string, report record.Report) (record.Examined, error)
+	Close() error
+}
+
 // temporary is what errors of Source and Destination say of themselves.
 type temporary interface {
 	error

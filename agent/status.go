@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
 
 	"resoagent/checkpoint"
+	"resoagent/internal/disk"
 	"resoagent/internal/record"
 	"resoagent/keyset"
 )
@@ -231,6 +233,17 @@ func statusOf(dir string, file *checkpoint.File, now time.Time, m moment, keys *
 		return s.journal(tx)
 	})
 	return s, err
+}
+
+// freeBytes is what is free on the disk of a directory; nil where that cannot be
+// told.
+func freeBytes(dir string) *int64 {
+	n, err := disk.Free(dir)
+	if err != nil {
+		return nil
+	}
+	free := int64(min(n, math.MaxInt64)) //nolint:gosec // bounded on the same line
+	return &free
 }
 
 // journal takes over what the journal says.

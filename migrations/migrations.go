@@ -133,17 +133,9 @@ func provider(ctx context.Context, db *sql.DB, d Dialect, schema string) (*goose
 	if err := refuseForeign(ctx, db, d, schema); err != nil {
 		return nil, err
 	}
-	table := versionTable
-	if d == Postgres {
-		table = schema + "." + table
-	}
-	dialect := database.DialectPostgres
-	if d == SQLite {
-		dialect = database.DialectSQLite3
-	}
-	store, err := database.NewStore(dialect, table)
+	store, err := versionStore(d, schema)
 	if err != nil {
-		return nil, fmt.Errorf("set up migrations: %w", err)
+		return nil, err
 	}
 	steps, err := steps(d, schema)
 	if err != nil {
@@ -155,6 +147,19 @@ func provider(ctx context.Context, db *sql.DB, d Dialect, schema string) (*goose
 		return nil, fmt.Errorf("set up migrations: %w", err)
 	}
 	return p, nil
+}
+
+// versionStore is goose's access to the version table.
+func versionStore(d Dialect, schema string) (database.Store, error) {
+	table, dialect := schema+"."+versionTable, database.DialectPostgres
+	if d == SQLite {
+		table, dialect = versionTable, database.DialectSQLite3
+	}
+	store, err := database.NewStore(dialect, table)
+	if err != nil {
+		return nil, fmt.Errorf("set up migrations: %w", err)
+	}
+	return store, nil
 }
 
 // steps makes a migration of each numbered file. They are Go migrations around

@@ -17,19 +17,28 @@ func ensureSyncLog(ctx context.Context, db *sql.DB, d Dialect, schema string) (n
 	if err != nil {
 		return "", false, err
 	}
+	if name := findSyncLog(found, d, schema); name != "" {
+		return name, false, nil
+	}
+	name = schema + ".synclog"
 	if d == SQLite {
-		if slices.Contains(found, "SyncLog") || slices.Contains(found, "synclog") {
-			return "SyncLog", false, nil
-		}
-		return "SyncLog", true, createSyncLog(ctx, db, d, schema)
+		name = "SyncLog"
 	}
+	return name, true, createSyncLog(ctx, db, d, schema)
+}
+
+// findSyncLog is the SyncLog among a schema's tables, "" if there is none.
+func findSyncLog(tables []string, d Dialect, schema string) string {
+	unquoted, quoted := slices.Contains(tables, "synclog"), slices.Contains(tables, "SyncLog")
 	switch {
-	case slices.Contains(found, "synclog"):
-		return schema + ".synclog", false, nil
-	case slices.Contains(found, "SyncLog"):
-		return schema + `."SyncLog"`, false, nil
+	case d == SQLite && (unquoted || quoted):
+		return "SyncLog"
+	case unquoted:
+		return schema + ".synclog"
+	case quoted:
+		return schema + `."SyncLog"`
 	}
-	return schema + ".synclog", true, createSyncLog(ctx, db, d, schema)
+	return ""
 }
 
 func createSyncLog(ctx context.Context, db *sql.DB, d Dialect, schema string) error {

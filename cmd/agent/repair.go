@@ -75,12 +75,12 @@ func (c *repairCommand) checkOnly() error {
 }
 
 // checkApart has the state file looked at by another process.
-func (c *repairCommand) checkApart(ctx context.Context, dir string) (report agent.StateReport, err error) {
+func (r *root) checkApart(ctx context.Context, dir string) (report agent.StateReport, err error) {
 	var out, complaint bytes.Buffer
-	child := exec.CommandContext(ctx, c.env.executable, "repair", "--check", "--json", "--state-dir", dir) //nolint:gosec // this program
+	child := exec.CommandContext(ctx, r.env.executable, "repair", "--check", "--json", "--state-dir", dir) //nolint:gosec // this program
 	// All it needs stands in its arguments. Without the settings of the environment
 	// none of them can be what it complains of.
-	for _, entry := range c.env.list() {
+	for _, entry := range r.env.list() {
 		if !strings.HasPrefix(entry, variablePrefix+"_") {
 			child.Env = append(child.Env, entry)
 		}
@@ -94,7 +94,7 @@ func (c *repairCommand) checkApart(ctx context.Context, dir string) (report agen
 		return report, nil
 	}
 	var exit *exec.ExitError
-	if !errors.As(ran, &exit) {
+	if !errors.As(ran, &exit) || exit.ExitCode() == exitUsage {
 		return report, fmt.Errorf("check state file in another process: %w", ran)
 	}
 	first, _, _ := strings.Cut(complaint.String(), "\n")

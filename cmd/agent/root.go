@@ -63,7 +63,7 @@ func (r *root) tree() *ffcli.Command {
 		top.Subcommands = append(top.Subcommands, commands...)
 	}
 	group("Daily use", newSync(r), newRun(r), newStatus(r), newHistory(r), newRejects(r))
-	group("Upkeep", newHealth(r), newReset(r), newRepair(r), newMigrate(r))
+	group("Upkeep", newDoctor(r), newHealth(r), newReset(r), newRepair(r), newMigrate(r))
 	group("Try it out", newDemo(r), newSimulate(r))
 	group("Shell", newCompletion(r), newMan(r), newVersion(r))
 	return top

@@ -143,7 +143,7 @@ type tokenReader struct {
 
 func (t *tokenReader) read() error {
 	idx, vow := t.given.IDXToken, t.given.VOWToken
-	if err := t.readTokens(&idx, &vow); err != nil {
+	if err := errors.Join(readToken("idx", t.idxFile, &idx), readToken("vow", t.vowFile, &vow)); err != nil {
 		return err
 	}
 	return t.agent.SetTokens(idx, vow)

@@ -87,43 +87,58 @@ func (s *settings) registerPace(fs *grouped) {
 
 // complete reads the token files and checks what the flags cannot.
 func (s *settings) complete() error {
-	if s.format != "text" && s.format != "json" {
-		return fmt.Errorf("%w: --log-format is %q, must be text or json", errUsage, s.format)
+	if wrong := s.wrong(); len(wrong) > 0 {
+		return wrong[0].err
 	}
-	if err := s.least.UnmarshalText([]byte(s.level)); err != nil {
-		return fmt.Errorf("%w: --log-level must be debug, info, warn or error", errUsage)
-	}
-	if _, err := s.memory.check(); err != nil {
-		return err
-	}
-	if s.config.StateDir == "" {
-		return fmt.Errorf("%w: there is no home directory to keep the state in; set --state-dir", errUsage)
-	}
-	return s.readTokens(&s.config.IDXToken, &s.config.VOWToken)
+	return nil
 }
 
-// readTokens puts the tokens into idx and vow: those of the files where there
-// are any, else what stands there already.
-func (s *settings) readTokens(idx, vow *string) error {
-	for _, x := range []struct {
-		flag, file string
-		token      *string
-	}{{"idx", s.idxFile, idx}, {"vow", s.vowFile, vow}} {
-		*x.token = strings.TrimSpace(*x.token)
-		if x.file == "" {
-			continue
-		}
-		if *x.token != "" {
-			return fmt.Errorf("%w: --%s-token and --%s-token-file are both set; use one", errUsage, x.flag, x.flag)
-		}
-		text, err := os.ReadFile(x.file)
+// wrongSetting is a setting that cannot be used.
+type wrongSetting struct {
+	setting string
+	err     error
+}
+
+// wrong does the work of complete to the end, and gives everything that cannot
+// be used.
+func (s *settings) wrong() (out []wrongSetting) {
+	add := func(setting string, err error) {
 		if err != nil {
-			return fmt.Errorf("%w: read --%s-token-file: %w; name a file that can be read", errUsage, x.flag, err)
+			out = append(out, wrongSetting{setting, err})
 		}
-		*x.token = string(bytes.TrimSpace(text))
-		if *x.token == "" {
-			return fmt.Errorf("%w: --%s-token-file %s is empty; put the token into it", errUsage, x.flag, x.file)
-		}
+	}
+	if s.format != "text" && s.format != "json" {
+		add("log-format", fmt.Errorf("%w: --log-format is %q, must be text or json", errUsage, s.format))
+	}
+	if err := s.least.UnmarshalText([]byte(s.level)); err != nil {
+		add("log-level", fmt.Errorf("%w: --log-level must be debug, info, warn or error", errUsage))
+	}
+	_, err := s.memory.check()
+	add("memory-limit", err)
+	if s.config.StateDir == "" {
+		add("state-dir", fmt.Errorf("%w: there is no home directory to keep the state in; set --state-dir", errUsage))
+	}
+	add("idx-token-file", readToken("idx", s.idxFile, &s.config.IDXToken))
+	add("vow-token-file", readToken("vow", s.vowFile, &s.config.VOWToken))
+	return out
+}
+
+// readToken takes a feed's token from its file, if one is named.
+func readToken(feed, file string, token *string) error {
+	*token = strings.TrimSpace(*token)
+	if file == "" {
+		return nil
+	}
+	if *token != "" {
+		return fmt.Errorf("%w: --%s-token and --%s-token-file are both set; use one", errUsage, feed, feed)
+	}
+	text, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+	if err != nil {
+		return fmt.Errorf("%w: read --%s-token-file: %w; name a file that can be read", errUsage, feed, err)
+	}
+	*token = string(bytes.TrimSpace(text))
+	if *token == "" {
+		return fmt.Errorf("%w: --%s-token-file %s is empty; put the token into it", errUsage, feed, file)
 	}
 	return nil
 }

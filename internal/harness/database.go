@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"database/sql"
 	"path/filepath"
 	"testing"
@@ -74,6 +75,27 @@ func (d *Database) Table(name string) string { return d.prefix + name }
 func (d *Database) Exec(tb testing.TB, query string, args ...any) {
 	tb.Helper()
 	if _, err := d.db.ExecContext(tb.Context(), query, args...); err != nil {
+		tb.Fatalf("%s: %v", query, err)
+	}
+}
+
+// ExecAfter runs a statement in a test's clean-up, when its context is over.
+func (d *Database) ExecAfter(tb testing.TB, query string) {
+	tb.Helper()
+	if _, err := d.db.ExecContext(context.Background(), query); err != nil {
+		tb.Errorf("%s: %v", query, err)
+	}
+}
+
+// Hold runs a statement in a transaction that stays open until the test ends.
+func (d *Database) Hold(tb testing.TB, query string) {
+	tb.Helper()
+	tx, err := d.db.BeginTx(context.Background(), nil)
+	if err != nil {
+		tb.Fatalf("begin: %v", err)
+	}
+	tb.Cleanup(func() { _ = tx.Rollback() })
+	if _, err := tx.ExecContext(tb.Context(), query); err != nil {
 		tb.Fatalf("%s: %v", query, err)
 	}
 }

@@ -206,6 +206,15 @@ type Run struct {
 // SyncLogColumn is the column of SyncLog that a stream's timestamp goes to.
 func SyncLogColumn(stream string) string { return stream + "_timestamp" }
 
+// SyncLogColumns are the columns that the agent reads and writes.
+func SyncLogColumns(streams []string) []string {
+	columns := []string{"id", "timestamp", "total_processed", "total_successful", "total_failed"}
+	for _, s := range streams {
+		columns = append(columns, SyncLogColumn(s))
+	}
+	return columns
+}
+
 // Reject is a record that could not be stored, as a destination keeps it. Its
 // bytes stay there.
 type Reject struct {

@@ -48,6 +48,7 @@ func New(o Options) (*Client, error) {
 	transport.TLSHandshakeTimeout = 30 * time.Second
 	transport.MaxResponseHeaderBytes = 1 << 20
 	transport.MaxIdleConnsPerHost = 16
+	transport.OnProxyConnectResponse = proxyAnswer
 	if o.CAFile != "" {
 		pool, err := roots(o.CAFile)
 		if err != nil {
@@ -139,7 +140,7 @@ func (c *Client) get(ctx context.Context, feed, resource, query string) (*body, 
 		cancel(nil)
 		return nil, err
 	}
-	return &body{in: response.Body, clock: clock, cancel: cancel, ctx: ctx, limit: c.limit}, nil
+	return &body{header: response.Header, in: response.Body, clock: clock, cancel: cancel, ctx: ctx, limit: c.limit}, nil
 }
 
 // connectError drops the URL that net/http puts before the cause: it is long,
@@ -164,6 +165,7 @@ func (c *Client) connectError(ctx context.Context, resource string, err error) e
 
 // body is an answer's body, with limits on silence and on size.
 type body struct {
+	header http.Header
 	in     io.ReadCloser
 	clock  *stallClock
 	cancel context.CancelCauseFunc

@@ -20,6 +20,8 @@ type Error struct {
 	Message  string
 	Cause    error
 
+	header    http.Header // of the answer, if there was one
+	html      bool        // the answer is a page of HTML: not the source's own
 	wait      time.Duration
 	hasWait   bool
 	permanent bool // although there is no status
@@ -124,7 +126,7 @@ func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 
 // statusError reads what an answer other than 200 says.
 func statusError(resource string, r *http.Response, clock *stallClock, secret secrets) *Error {
-	e := &Error{Resource: resource, Status: r.StatusCode}
+	e := &Error{Resource: resource, Status: r.StatusCode, header: r.Header}
 	e.wait, e.hasWait = retryAfter(r.Header, time.Now())
 	if r.StatusCode >= 300 && r.StatusCode < 400 {
 		e.Message = fmt.Sprintf("the source redirects to %.200q, which is not followed because the token would go there", secret.hide(r.Header.Get("Location")))
@@ -133,6 +135,7 @@ func statusError(resource string, r *http.Response, clock *stallClock, secret se
 	clock.start()
 	text, _ := io.ReadAll(io.LimitReader(r.Body, 64<<10)) // what came is better than nothing
 	clock.stop()
+	e.html = strings.Contains(r.Header.Get("Content-Type"), "html") || strings.HasPrefix(strings.TrimSpace(string(text)), "<")
 	e.Code, e.Message = errorBody(text, secret)
 	return e
 }

@@ -82,6 +82,7 @@ type page struct {
 	count    int64
 	counted  bool
 	hasValue bool
+	next     bool // there is a next link, which is not used
 }
 
 // yieldError tells an error of the receiver from one of the source.
@@ -160,6 +161,9 @@ func (p *page) member(dec *jsontext.Decoder, in *bufio.Reader) (*jsontext.Decode
 		n, err := strconv.ParseInt(strings.Trim(raw.String(), `"`), 10, 64)
 		p.count, p.counted = n, err == nil && n >= 0
 		return dec, nil
+	case "@odata.nextLink", "@nextLink":
+		p.next = dec.PeekKind() == '"'
+		return dec, dec.SkipValue()
 	case "error":
 		raw, err := dec.ReadValue()
 		if err != nil {

@@ -25,6 +25,10 @@ type Faults struct {
 	RejectFractions bool
 	// NoIn is the status that refuses the operator in; 0 supports it.
 	NoIn int
+	// SelectRefused is the status that refuses $select; 0 supports it.
+	SelectRefused int
+	// ClockOffset is how far the Date header is ahead of the time.
+	ClockOffset time.Duration
 	// CountRefused is the status that refuses $count=true; 0 supports it.
 	CountRefused int
 	// CountDelta is added to every count.

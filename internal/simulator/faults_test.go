@@ -192,6 +192,16 @@ func TestDialects(t *testing.T) {
 	decode(t, get(s, VOW, Property, "$filter", "ModificationTimestamp gt 2024-01-01T00:00:00Z"), 200)
 	set(Faults{NoIn: 501})
 	decode(t, get(s, VOW, Property, "$filter", "true and ListingKey in ('a')"), 501)
+	set(Faults{SelectRefused: 400})
+	decode(t, get(s, VOW, Property, "$select", "ListingKey"), 400)
+	decode(t, get(s, VOW, Property), 200)
+	set(Faults{ClockOffset: -3 * time.Hour})
+	for _, w := range []*httptest.ResponseRecorder{get(s, VOW, Property), get(s, "", Property)} {
+		at, err := http.ParseTime(w.Header().Get("Date"))
+		if off := time.Until(at) + 3*time.Hour; err != nil || off.Abs() > time.Minute {
+			t.Errorf("the clock is %s off, %v", time.Until(at), err)
+		}
+	}
 	set(Faults{CountRefused: 400})
 	decode(t, get(s, VOW, Property, "$count", "true", "$top", "0"), 400)
 	set(Faults{CountDelta: -3})

@@ -27,6 +27,9 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !x.wait() {
 		return
 	}
+	if x.faults.ClockOffset != 0 {
+		w.Header().Set("Date", time.Now().Add(x.faults.ClockOffset).UTC().Format(http.TimeFormat))
+	}
 	if x.answeredByFault() {
 		return
 	}
@@ -201,6 +204,9 @@ func (x *exchange) checkDialect(q *query) *refusal {
 	f := &x.faults
 	if q.count && f.CountRefused != 0 {
 		return refuse(f.CountRefused, "$count is unsupported")
+	}
+	if q.selected != nil && f.SelectRefused != 0 {
+		return refuse(f.SelectRefused, "$select is unsupported")
 	}
 	if f.NoIn != 0 && uses(q.filter, func(e expression) bool { _, ok := e.(inExpr); return ok }) {
 		return refuse(f.NoIn, "the operator in is unsupported")

@@ -159,6 +159,39 @@ func TestHistory(t *testing.T) {
 	golden(t, "history.golden", out.String())
 }
 
+// findings are one of each state.
+func findings() []agent.Finding {
+	return []agent.Finding{
+		{Group: agent.GroupConfiguration, Name: "settings", State: agent.FindingOK, Found: "all are within their limits"},
+		{Group: agent.GroupSource, Name: "vow_token", State: agent.FindingFailure, Found: "the VOW token is refused: HTTP 401 Unauthorized: Access token is missing or invalid.", Do: "get a new token from the provider, or check that it is this feed's"},
+		{Group: agent.GroupSource, Name: "vow_property.page", State: agent.FindingNotChecked, Found: "the VOW token is refused"},
+		{
+			Group: agent.GroupSource, Name: "media.page_size", State: agent.FindingWarning, Found: "asked for 2,000 rows, 100 came: a silent cap",
+			Do: "set --media-batch-size 100; nothing is lost as it is, only time, and this is a text that is longer than a line is wide",
+		},
+	}
+}
+
+// Findings stand in lines of at most 100 columns, without colours in a pipe.
+func TestDoctor(t *testing.T) {
+	var out, coloured bytes.Buffer
+	plain, terminal := NewDoctor(&out, Options{}), NewDoctor(&coloured, Options{Terminal: true})
+	for _, f := range findings() {
+		plain.Finding(f)
+		terminal.Finding(f)
+	}
+	plain.Summary(findings())
+	golden(t, "doctor.golden", out.String())
+	for _, line := range strings.Split(out.String(), "\n") {
+		if n := len([]rune(line)); n > 100 || strings.Contains(line, "\x1b") {
+			t.Errorf("a line of %d columns: %q", n, line)
+		}
+	}
+	if !strings.Contains(coloured.String(), "\x1b[31m✗\x1b[0m") {
+		t.Errorf("no colours on a terminal: %q", coloured.String())
+	}
+}
+
 // On a terminal there is a bar in place of the batch lines, and nothing of it
 // stays behind.
 func TestBars(t *testing.T) {

@@ -1,0 +1,3 @@
+// Package disk asks the operating system about directories, without changing
+// anything.
+package disk

@@ -1,0 +1,113 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"resoagent/internal/disk"
+	"resoagent/internal/record"
+)
+
+// ownership tells whose the destination is. A lease of this host and state
+// directory is one's own: bbolt's lock shows whether that agent still runs.
+func (p *probe) ownership(ctx context.Context, o record.Owner) error {
+	if !slices.Contains(p.standing.Tables, "agent_owner") {
+		p.OK("owner", "nobody yet")
+		return nil
+	}
+	var host, dir string
+	var left *float64
+	err := p.ask(ctx, `SELECT host, state_dir, extract(epoch FROM lease_until - clock_timestamp())::float8
+		FROM `+p.table("agent_owner")+` WHERE id = 1`, nil, &host, &dir, &left)
+	live := left != nil && *left > 0
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		p.OK("owner", "nobody yet")
+	case err != nil:
+		return err
+	case o.Same(host, dir):
+		p.OK("owner", "the agent of this state directory")
+	case live:
+		p.Failure("owner", "wait for its end, or for its lease if it has died; or give this agent a destination of its own",
+			"an agent on host %s with state directory %s is at work; its lease runs for %.0f s", host, dir, *left)
+	default:
+		p.OK("owner", "host %s, state directory %s, without a lease: the next sync takes it over", host, dir)
+	}
+	return nil
+}
+
+func (p *probe) clock(ctx context.Context) error {
+	var at time.Time
+	begun := time.Now()
+	if err := p.ask(ctx, `SELECT clock_timestamp()`, nil, &at); err != nil {
+		return err
+	}
+	skew := time.Since(at) - time.Since(begun)/2
+	if skew.Abs() < skewWarning {
+		p.OK("clock", "this host's clock agrees with the server's")
+		return nil
+	}
+	side := "ahead of"
+	if skew < 0 {
+		side = "behind"
+	}
+	p.Warning("clock", "set the clocks (NTP); leases go by the server's clock alone",
+		"this host's clock is %s %s the server's", skew.Abs().Round(time.Second), side)
+	return nil
+}
+
+// marksAndSpace reads what the agent makes more of: where the streams stand,
+// and how much room there is.
+func (p *probe) marksAndSpace(ctx context.Context) {
+	if len(p.standing.Foreign) == 0 && !p.standing.Newer() {
+		err := p.read(ctx, func(tx pgx.Tx) (err error) {
+			if !slices.Contains(p.standing.Tables, "agent_position") {
+				return nil
+			}
+			p.found.Marks, err = p.marks(ctx, tx)
+			return err
+		})
+		p.found.MarksKnown = err == nil
+	}
+	path, why := p.dataPath(ctx)
+	if path == "" {
+		p.found.Place = why
+		return
+	}
+	free, err := disk.Free(path)
+	if err != nil {
+		p.found.Place = "the server does not tell its free space"
+		return
+	}
+	p.found.Free, p.found.FreeKnown, p.found.Place = free, true, path
+}
+
+// dataPath is where new rows go on this host's own disks, or why that is not
+// known.
+func (p *probe) dataPath(ctx context.Context) (path, why string) {
+	const untold = "the server does not tell its free space"
+	host := p.config.ConnConfig.Host
+	ip := net.ParseIP(host)
+	if p.pooler || !strings.HasPrefix(host, "/") && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return "", untold
+	}
+	// A tablespace that is not the server's own has a place of its own.
+	err := p.ask(ctx, `SELECT COALESCE(NULLIF(pg_tablespace_location(t.oid), ''), current_setting('data_directory'))
+		FROM pg_database d JOIN pg_tablespace t ON t.oid = COALESCE(
+			(SELECT oid FROM pg_tablespace WHERE spcname = NULLIF(current_setting('default_tablespace'), '')), d.dattablespace)
+		WHERE d.datname = current_database()`, nil, &path)
+	if err != nil {
+		return "", untold // most users may not read the setting
+	}
+	if _, err := os.Stat(path); err != nil {
+		return "", untold // a container's, say
+	}
+	return path, ""
+}

@@ -1,0 +1,86 @@
+package reso
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/dustin/go-humanize"
+
+	"resoagent/internal/record"
+)
+
+// checkSize asks for a page of the batch size that is set. A server may send
+// fewer rows than it was asked for, and some do without a word.
+func (v *visit) checkSize(ctx context.Context) {
+	q := v.subject.Query
+	set := q.Top
+	fields := q.Shape.Timestamp + "," + q.Shape.Key
+	a, err := v.look(ctx, q, fields)
+	var e *Error
+	if !v.over(ctx) && errors.As(err, &e) && e.Refused() {
+		// Is it $select that is not taken, or the size?
+		one := q
+		one.Top = 1
+		if _, selected := v.page(ctx, v.subject, one, fields); selected == nil || v.over(ctx) {
+			v.tellRefusedSize(ctx, set, err)
+			return
+		}
+		q.Top = min(set, probeWhole)
+		a, err = v.look(ctx, q, "")
+	}
+	if v.over(ctx) {
+		return
+	}
+	switch {
+	case errors.As(err, new(*silence)):
+		v.report.NotChecked(v.name(checkSize), "a page of %s did not come within %s", plural(q.Top, "row"), probeRequest)
+		return
+	case err != nil:
+		found, do := v.explain(err)
+		v.fail(checkSize, do, "asked for %s: %s", plural(q.Top, "row"), found)
+		return
+	}
+	if a.rows < q.Top && a.rows > 0 && a.last.Key != "" && a.last.Timestamp != "" {
+		v.checkCap(ctx, q.Top, a)
+		return
+	}
+	v.tellSize(q.Top, set, a.rows)
+}
+
+func (v *visit) tellRefusedSize(ctx context.Context, set int, err error) {
+	if !v.over(ctx) {
+		v.fail(checkSize, fmt.Sprintf("set --%s to what the provider allows, such as 1000", v.subject.SizeFlag),
+			"asked for %s: %s", plural(set, "row"), short(err))
+	}
+}
+
+// checkCap finds out whether a page with fewer rows than were asked for is the
+// last one.
+func (v *visit) checkCap(ctx context.Context, asked int, a answer) {
+	q := v.subject.Query
+	q.After, q.Top = record.Cursor{Timestamp: a.last.Timestamp, Key: a.last.Key}, 1
+	behind, err := v.page(ctx, v.subject, q, "")
+	switch {
+	case v.over(ctx):
+	case err != nil:
+		found, do := v.explain(err)
+		v.fail(checkSize, do, "asked for what lies behind %s: %s", plural(a.rows, "row"), found)
+	case behind.rows > 0 && behind.first.Key != a.last.Key:
+		v.warn(checkSize, fmt.Sprintf("set --%s %d; nothing is lost as it is, only time", v.subject.SizeFlag, a.rows),
+			"asked for %s, %s came: a silent cap", plural(asked, "row"), humanize.Comma(int64(a.rows)))
+	case v.counted && v.count > int64(a.rows):
+		v.warn(checkSize, "run this again; a sync stops if the source goes on to count more than it sends",
+			"%s came and nothing lies behind, but the source counts %s", plural(a.rows, "row"), humanize.Comma(v.count))
+	default:
+		v.ok(checkSize, "asked for %s, all %s came", plural(asked, "row"), humanize.Comma(int64(a.rows)))
+	}
+}
+
+func (v *visit) tellSize(asked, set, rows int) {
+	if asked < set {
+		v.ok(checkSize, "asked for %s only, since $select is refused: %s came", plural(asked, "row"), humanize.Comma(int64(rows)))
+		return
+	}
+	v.ok(checkSize, "asked for %s, %s came", plural(asked, "row"), humanize.Comma(int64(rows)))
+}

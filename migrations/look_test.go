@@ -1,0 +1,96 @@
+package migrations_test
+
+import (
+	"database/sql"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	_ "modernc.org/sqlite"             // the driver "sqlite"
+
+	"resoagent/internal/pgtest"
+	"resoagent/migrations"
+)
+
+// Look tells how a database stands, in each state it can be in, and changes
+// nothing by it.
+func TestLook(t *testing.T) {
+	t.Parallel()
+	file, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "x.sqlite"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	url, schema := pgtest.Schema(t)
+	server, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = file.Close(); _ = server.Close() })
+	for _, x := range []struct {
+		db             *sql.DB
+		dialect        migrations.Dialect
+		schema, prefix string
+	}{{file, migrations.SQLite, "", ""}, {server, migrations.Postgres, schema, schema + "."}} {
+		t.Run(string(x.dialect), func(t *testing.T) {
+			exec := func(query string) {
+				t.Helper()
+				if _, err := x.db.ExecContext(t.Context(), query); err != nil {
+					t.Fatalf("%s: %v", query, err)
+				}
+			}
+			look := func() migrations.Standing {
+				t.Helper()
+				var twice [2]migrations.Standing
+				for i := range twice {
+					s, err := migrations.Look(t.Context(), x.db, x.dialect, x.schema)
+					if err != nil {
+						t.Fatal(err)
+					}
+					slices.Sort(s.Tables)
+					twice[i] = s
+				}
+				if !slices.Equal(twice[0].Tables, twice[1].Tables) {
+					t.Errorf("looking made tables: %v, then %v", twice[0].Tables, twice[1].Tables)
+				}
+				return twice[1]
+			}
+			if s := look(); s.Version != 0 || s.Latest < 1 || s.Foreign != nil || s.SyncLog != "" || len(s.Tables) != 0 {
+				t.Errorf("empty: %+v", s)
+			}
+			exec(`CREATE TABLE ` + x.prefix + `"Media" (id int)`)
+			exec(`CREATE TABLE ` + x.prefix + `"SyncLog" (id int)`)
+			if s := look(); s.Version != 0 || !slices.Equal(s.Foreign, []string{"Media"}) || s.SyncLog == "" {
+				t.Errorf("foreign: %+v", s)
+			}
+			exec(`DROP TABLE ` + x.prefix + `"Media"`)
+			exec(`DROP TABLE ` + x.prefix + `"SyncLog"`)
+			result, err := migrations.Up(t.Context(), x.db, x.dialect, x.schema)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s := look(); s.Version != result.To || s.Latest != result.To || s.SyncLog != result.SyncLog || s.Foreign != nil || s.Newer() {
+				t.Errorf("migrated: %+v, want %+v", s, result)
+			}
+			exec(`INSERT INTO ` + x.prefix + `agent_schema_version (version_id, is_applied) VALUES (999, true)`)
+			if s := look(); s.Version != 999 || !s.Newer() {
+				t.Errorf("newer: %+v", s)
+			}
+			exec(`DELETE FROM ` + x.prefix + `agent_schema_version WHERE version_id > 0`)
+			// Version 1 had no views: those that are there are somebody else's, and Up
+			// would refuse them.
+			if s := look(); s.Version != 0 || !slices.Contains(s.Foreign, "idx_listing") {
+				t.Errorf("views before their version: %+v", s)
+			}
+			for _, view := range []string{"idx_photo", "listing_photo", "idx_listing", "vow_listing"} {
+				exec(`DROP VIEW ` + x.prefix + view)
+			}
+			if s := look(); s.Version != 0 || len(s.Foreign) > 0 {
+				t.Errorf("with a version table alone: %+v", s)
+			}
+		})
+	}
+	if s, err := migrations.Look(t.Context(), server, migrations.Postgres, "not_there"); err != nil || s.Version != 0 || s.Tables != nil {
+		t.Errorf("no schema: %+v, %v", s, err)
+	}
+}
