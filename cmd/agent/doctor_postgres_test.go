@@ -93,7 +93,10 @@ func TestDoctorPostgres(t *testing.T) {
 			sync(t, x)
 			x.db.Exec(t, "INSERT INTO "+x.db.Table("agent_schema_version")+" (version_id, is_applied) VALUES (999, true)")
 		}, map[string]string{"destination/tables": "failure: upgrade this agent", "destination/positions": "ok: 5 of 5"}},
-		"a table that is gone": {func(t *testing.T, x *examined) { sync(t, x); x.db.Exec(t, "DROP TABLE "+x.db.Table("media")+" CASCADE") }, map[string]string{
+		"a table that is gone": {func(t *testing.T, x *examined) {
+			sync(t, x)
+			x.db.Exec(t, "DROP TABLE "+x.db.Table("media")+" CASCADE")
+		}, map[string]string{
 			"destination/tables": "failure: media",
 		}},
 		"another's lease": {func(t *testing.T, x *examined) {

@@ -16,6 +16,7 @@ const (
 	sourceGroup   = "Source"
 	databaseGroup = "Database"
 	filesGroup    = "Files"
+	scheduleGroup = "Schedule"
 	outputGroup   = "Output"
 	paceGroup     = "Pace and sizes"
 	faultsGroup   = "Faults and resuming"

@@ -129,7 +129,7 @@ func noArguments(args []string) error {
 // book is all that is written about the commands.
 func (r *root) book() *manual.Book {
 	return &manual.Book{
-		Root: r.described(r.tree()), Version: programVersion(), Main: "agent sync",
+		Root: r.described(r.tree()), Version: programVersion(), Main: "agent run",
 		Date: day(date, r.env.now()),
 		Settings: "'agent COMMAND --help' shows a command's flags. Each of them is also an environment variable (--source-url is " +
 			"AGENT_SOURCE_URL) and a line in the file that --config names (source-url VALUE). A flag beats the environment, " +

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -17,9 +15,6 @@ type runCommand struct {
 	*root
 	settings
 	streams map[string]*bool // by stream
-	every   time.Duration
-	jitter  float64
-	listen  string
 }
 
 func newRun(r *root) *ffcli.Command {
@@ -30,7 +25,6 @@ func newRun(r *root) *ffcli.Command {
 		"agent run --config agent.conf",
 		"agent run --config agent.conf --every 5m --listen 127.0.0.1:9464",
 	)
-	c.registerSchedule(fs)
 	c.streams = registerStreams(fs, "sync ")
 	return &ffcli.Command{
 		Name: "run", ShortUsage: "agent run [--every 15m] [--listen 127.0.0.1:9464] [flags]",
@@ -40,14 +34,6 @@ the program. SIGHUP reads the token files again; SIGTERM and SIGINT finish the b
 Under systemd (Type=notify) it tells when it is ready and what it does, and feeds the watchdog.`,
 		FlagSet: fs, Options: options(), Exec: c.exec,
 	}
-}
-
-func (c *runCommand) registerSchedule(set *flag.FlagSet) {
-	fs := &grouped{FlagSet: set}
-	fs.group("Schedule")
-	fs.DurationVar(&c.every, "every", 15*time.Minute, "time from the start of one sync to that of the next")
-	fs.Float64Var(&c.jitter, "jitter", 0.1, "`share` of that, 0 to 1, by which a start is later, at random")
-	fs.StringVar(&c.listen, "listen", "", "`address` for HTTP, such as "+monitor.DefaultAddress+": page, metrics, health; none: no HTTP")
 }
 
 func (c *runCommand) exec(ctx context.Context, args []string) (err error) {
@@ -87,16 +73,16 @@ func (c *runCommand) exec(ctx context.Context, args []string) (err error) {
 	systemd.ready(ctx, a)
 	defer systemd.stopping()
 	return a.Every(ctx, agent.Schedule{
-		Interval: c.every, Jitter: c.jitter, Selection: agent.Selection{Streams: selected(c.streams)}, Before: reload.quietly,
+		Interval: c.schedule.every, Jitter: c.schedule.jitter, Selection: agent.Selection{Streams: selected(c.streams)}, Before: reload.quietly,
 	})
 }
 
 // serve listens for HTTP where that is wanted.
 func (c *runCommand) serve(ctx context.Context, observe func(agent.Event)) (*monitor.Server, error) {
-	if c.listen == "" {
+	if c.schedule.listen == "" {
 		return nil, nil //nolint:nilnil // a server that is nil does nothing
 	}
-	server, err := monitor.Listen(ctx, c.listen, c.logger(c.stderr))
+	server, err := monitor.Listen(ctx, c.schedule.listen, c.logger(c.stderr))
 	if err != nil {
 		return nil, fmt.Errorf("%w: --listen: %w", errUsage, err)
 	}

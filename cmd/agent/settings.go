@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"resoagent/agent"
+	"resoagent/cmd/agent/monitor"
 )
 
 // settings are what most commands have in common: one file can hold the settings
@@ -24,6 +26,15 @@ type settings struct {
 	quiet    bool
 	filename string
 	memory   memoryLimit
+	schedule schedule
+}
+
+// schedule is what 'agent run' alone needs. It belongs to the settings, so that
+// the file of a daemon serves 'agent status' and the others too.
+type schedule struct {
+	every  time.Duration
+	jitter float64
+	listen string
 }
 
 func (s *settings) register(set *flag.FlagSet, env environment) {
@@ -50,6 +61,11 @@ func (s *settings) register(set *flag.FlagSet, env environment) {
 	fs.group(filesGroup)
 	fs.StringVar(&s.filename, "config", "", "`file` with settings, one 'name value' a line")
 	fs.StringVar(&c.StateDir, "state-dir", defaultStateDir(env), "`directory` of checkpoints and socket")
+
+	fs.group(scheduleGroup)
+	fs.DurationVar(&s.schedule.every, "every", 15*time.Minute, "time from the start of one sync to that of the next")
+	fs.Float64Var(&s.schedule.jitter, "jitter", 0.1, "`share` of that, 0 to 1, by which a start is later, at random")
+	fs.StringVar(&s.schedule.listen, "listen", "", "`address` for HTTP, such as "+monitor.DefaultAddress+": page, metrics, health; none: no HTTP")
 
 	fs.group(outputGroup)
 	fs.StringVar(&s.format, "log-format", "text", "`text|json`: text for people, or one JSON object a line")

@@ -27,6 +27,7 @@ func newSync(r *root) *ffcli.Command {
 	c := &syncCommand{root: r}
 	fs := r.flags("agent sync")
 	c.register(fs, r.env)
+	only(fs, sourceGroup, databaseGroup, filesGroup, outputGroup, paceGroup, faultsGroup)
 	c.streams = registerStreams(fs, "sync ")
 	r.examples(fs, "agent sync --dry-run # how many records, from where, and about how much disk",
 		"agent sync --config agent.conf # whatever has changed, of all five streams",
