@@ -28,21 +28,25 @@ type environment struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// From the first signal on, a second one has its usual effect: the process
-	// ends at once.
-	context.AfterFunc(ctx, stop)
 	host, err := os.Hostname()
 	if err != nil {
 		host = "localhost"
 	}
+	os.Exit(process(host))
+}
+
+// process is the whole program, on a host of this name. It gives the exit code.
+func process(host string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// From the first signal on, a second one has its usual effect: the process
+	// ends at once.
+	context.AfterFunc(ctx, stop)
 	self, err := os.Executable()
 	if err != nil {
 		self = os.Args[0]
 	}
 	env := environment{get: os.Getenv, list: os.Environ, host: host, executable: self, now: time.Now, hangups: hangups}
-	err = run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, env)
-	os.Exit(exitCode(err, os.Stderr))
+	return exitCode(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, env), os.Stderr)
 }
 
 func hangups() (<-chan os.Signal, func()) {

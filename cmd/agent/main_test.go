@@ -27,8 +27,14 @@ var update = flag.Bool("update", false, "write the golden parts of the scripts a
 // tests run, signal and kill the real program.
 const asCommand = "RESOAGENT_TEST_AS_COMMAND"
 
+// asHost is the name of the host that it takes itself to be on, then.
+const asHost = "RESOAGENT_TEST_AS_HOST"
+
 func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
+		if host := os.Getenv(asHost); host != "" {
+			os.Exit(process(host))
+		}
 		main()
 	}
 	testscript.Main(m, map[string]func(){"agent": main})

@@ -264,7 +264,7 @@ func TestRunTellsSystemd(t *testing.T) {
 	}
 }
 
-// Two agents at one destination: the second waits as long as the first is there,
+// Agents on two hosts and one destination: the second waits as long as the first is there,
 // also between its runs, and takes over when that one has died.
 func TestRunTakesOver(t *testing.T) {
 	t.Parallel()
@@ -274,7 +274,11 @@ func TestRunTakesOver(t *testing.T) {
 	other.dir = filepath.Join(t.TempDir(), "other")
 	first := start(t, s.runArgs("--every", "1h", "--lease", "2s")...)
 	first.until(t, "Next sync at")
-	second := start(t, other.runArgs("--every", "1h", "--lease", "2s")...)
+	second := prepared(t, other.runArgs("--every", "1h", "--lease", "2s")...)
+	second.Env = append(second.Env, asHost+"=another-host")
+	if err := second.Start(); err != nil {
+		t.Fatal(err)
+	}
 	// The first is between two runs for longer than a lease, and is the owner all the same.
 	until(t, func() bool { return strings.Count(second.output(), "another agent owns this destination") >= 2 }, "not refused twice")
 	if strings.Contains(second.output(), "SYNC COMPLETED") {
@@ -287,8 +291,11 @@ func TestRunTakesOver(t *testing.T) {
 	s.add(t, simulator.Property, map[string]any{"ListingKey": "NEWS", "ModificationTimestamp": "2026-07-02T00:00:00Z"})
 	second.until(t, "SYNC COMPLETED")
 	harness.Compare(t, s.source, db, harness.AllFeeds())
+	if n := db.Count(t, "agent_owner", "host = 'another-host'"); n != 1 {
+		t.Error("the destination does not belong to the other host")
+	}
 	st := other.status(t)
-	if st.Schedule == nil || st.Schedule.Failures != 0 || st.KeySet.Keys == 0 {
+	if st.Schedule == nil || st.Schedule.Failures != 0 || st.KeySet.Keys == 0 || st.Agent.Host != "another-host" {
 		t.Errorf("status behind the take-over: %+v", st)
 	}
 	runs, err := agent.ReadHistory(t.Context(), other.dir, 0)
