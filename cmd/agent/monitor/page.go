@@ -115,6 +115,8 @@ func functions() template.FuncMap {
 				return humanize.Comma(int64(n))
 			case int64:
 				return humanize.Comma(n)
+			case *int64:
+				return humanize.Comma(*n)
 			case uint64:
 				return humanize.Comma(int64(n)) //nolint:gosec // far below the limit
 			}
