@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
@@ -190,7 +191,7 @@ func TestExamplesNameWhatThereIs(t *testing.T) {
 	t.Parallel()
 	settings := flagsOf(t, "run")
 	flags := make(map[string][]string) // by command
-	code := regexp.MustCompile("(?s)```.*?```|`[^`\n]+`|(?-s:ExecStart=.*)")
+	code := regexp.MustCompile("(?s)```.*?```|`[^`]+`|(?-s:ExecStart=.*)")
 	call := regexp.MustCompile(`(?m)(?:^|[^a-z-])agent ((?:rejects retry|completion [a-z]+|[a-z]+)\b)([^\n|#>;)]*)`)
 	variable := regexp.MustCompile(`\bAGENT_[A-Z][A-Z_]*[A-Z]\b`)
 	flag := regexp.MustCompile(`--[a-z][a-z-]*[a-z]`)
@@ -222,4 +223,52 @@ func TestExamplesNameWhatThereIs(t *testing.T) {
 	if number < 40 {
 		t.Errorf("only %d commands found: the test does not see what it should", number)
 	}
+}
+
+// A pod without a volume dies in its first backfill, and another one takes its
+// place: once the lease has run out it goes on where the first had come to, by
+// what the database says, and fetches nothing that is stored.
+func TestPodWithoutVolume(t *testing.T) {
+	t.Parallel()
+	o := harness.Small()
+	o.Faults.Latency = 50 * time.Millisecond
+	s := newSetup(t, o, harness.NewPostgres(t))
+	args := []string{"--every", "1h", "--lease", "2s", "--lookback", "0"}
+	if c := start(t, append([]string{"migrate"}, s.args()[1:]...)...); c.wait(t) != 0 {
+		t.Fatal(c.output())
+	}
+	first := start(t, s.runArgs(args...)...)
+	// By the database alone, as the next pod will see it.
+	until(t, func() bool { return s.db.Count(t, "media", "") > 150 }, "no media")
+	if err := first.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	first.wait(t)
+	if err := os.RemoveAll(s.dir); err != nil {
+		t.Fatal(err)
+	}
+	stored := int(s.db.Count(t, "media", ""))
+	all := s.source.Count(simulator.VOW, simulator.Media)
+	if stored >= all*9/10 {
+		t.Fatalf("%d of %d photos were stored: too late to show anything", stored, all)
+	}
+	s.source.ResetRequests()
+	next := *s
+	next.dir = filepath.Join(t.TempDir(), "another")
+	second := start(t, next.runArgs(args...)...)
+	second.until(t, "SYNC COMPLETED")
+	fetched := make(map[string]int)
+	for _, r := range s.source.Requests() {
+		if r.Query["$top"] != "0" {
+			fetched[r.Resource] += r.Rows
+		}
+	}
+	if fetched[simulator.Property] != 0 || fetched[simulator.Media] > all-stored || fetched[simulator.Media] == 0 {
+		t.Errorf("fetched again: %d listings, and %d photos of %d with %d stored", fetched[simulator.Property], fetched[simulator.Media], all, stored)
+	}
+	second.signal(t, syscall.SIGTERM)
+	if code := second.wait(t); code != exitDone {
+		t.Errorf("exit %d:\n%s", code, second.output())
+	}
+	harness.Compare(t, s.source, s.db, harness.AllFeeds())
 }
