@@ -70,7 +70,7 @@ func checkStatic(tb testing.TB, path string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // read only
 	for _, p := range file.Progs {
 		if p.Type == elf.PT_INTERP || p.Type == elf.PT_DYNAMIC {
 			tb.Errorf("the program is not static: it has %s", p.Type)

@@ -84,7 +84,7 @@ func (m *Monitor) page(w io.Writer, s Subject) error {
 		return fmt.Errorf("read page: %w", err)
 	}
 	v := view{
-		CSS: template.CSS(pageCSS), JS: template.JS(pageJS), //nolint:gosec // the program's own
+		CSS: template.CSS(pageCSS), JS: template.JS(pageJS),
 		Status: status, Ready: status.Ready(), Version: m.options.Version, Now: status.At,
 		Problems: m.problems.newest(), Traffic: s.Traffic(),
 		Charts: charts(m.course.lastHour(), m.course.lastDay()),
