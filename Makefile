@@ -7,6 +7,9 @@ COMMIT  = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 DATE    = $(shell git log -1 --format=%cI 2>/dev/null | grep . || echo unknown)
 LDFLAGS = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)
 
+# Where make build puts the program; GOOS, GOARCH and GOARM say for what system.
+OUT = bin/agent
+
 # The developers' tools have a module file of their own, so that the agent's stays small.
 TOOL = go tool -modfile=tools/go.mod
 
@@ -16,13 +19,20 @@ FUZZTIME = 30s
 # How long each suite of soak runs.
 DURATION = 10m
 
-.PHONY: help build demo test check lint fmt fmt-check vet vulns fuzz fuzz-briefly mutants crashes soak bench clean
+.PHONY: help build dist image demo test check lint fmt fmt-check vet vulns fuzz fuzz-briefly mutants crashes soak bench clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
 
+# Without what Go would note about the working tree: the same source gives the same binary also where there is no git.
 build: ## build bin/agent, a static binary
-	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/agent ./cmd/agent
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)" -o "$(OUT)" ./cmd/agent
+
+dist: ## build archives for Linux and macOS with checksums into dist/
+	VERSION="$(VERSION)" COMMIT="$(COMMIT)" DATE="$(DATE)" scripts/dist
+
+image: ## build the container image resoagent:VERSION; needs Docker
+	docker build --build-arg VERSION="$(VERSION)" --build-arg COMMIT="$(COMMIT)" --build-arg DATE="$(DATE)" -t resoagent:$(VERSION) .
 
 demo: ## sync from a simulated feed into an embedded database; needs Go alone
 	go run ./cmd/agent demo
@@ -87,5 +97,5 @@ bench: ## measure against COPY and the old way, and write docs/BENCHMARKS.md (an
 	scripts/test-prerequisites
 	go test -count=1 -timeout 0 -v -run TestBenchmarks ./bench -full -write $(CURDIR)/docs -only "$(ONLY)"
 
-clean: ## remove what build made
-	rm -rf bin
+clean: ## remove what build and dist made
+	rm -rf bin dist

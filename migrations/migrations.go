@@ -14,8 +14,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
-	"text/template"
 
+	template "github.com/DataDog/datadog-agent/pkg/template/text" // see CONTRIBUTING.md, Size
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
 )

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -180,4 +182,21 @@ func TestPageWithoutJavaScript(t *testing.T) {
 		t.Error("without JavaScript it is not refreshed")
 	}
 	b.check(t, url)
+}
+
+// Where the source does not count, the page says how far a pass is.
+func TestPageWithoutCounts(t *testing.T) {
+	t.Parallel()
+	o := harness.Small()
+	o.Faults.Latency, o.Faults.CountRefused = 150*time.Millisecond, http.StatusNotImplemented
+	s := newSetup(t, o, harness.NewSQLite(t))
+	c, url := s.serving(t, "--every", "1h")
+	so := regexp.MustCompile(`([0-9,]+) so far; the source does not count`)
+	until(t, func() bool {
+		_, _, page := get(t, url+"/")
+		m := so.FindStringSubmatch(page)
+		return m != nil && m[1] != "0"
+	}, "the page does not say so")
+	c.signal(t, syscall.SIGTERM)
+	c.wait(t)
 }

@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/template"
+
+	template "github.com/DataDog/datadog-agent/pkg/template/text" // without calls of methods: see monitor/page.go
 )
 
 //go:embed completion
@@ -18,6 +19,8 @@ func Shells() []string { return []string{"bash", "zsh", "fish"} }
 func (b *Book) Completion(shell string) (string, error) {
 	t, err := template.New(shell).Funcs(template.FuncMap{
 		"join": strings.Join, "quote": quote, "fishQuote": fishQuote, "zshText": zshText, "zshAction": zshAction, "function": function, "short": short,
+		"name": (*Command).Name, "shown": (*Command).Shown, "offered": (*Command).Offered, "below": (*Command).Below,
+		"choices": Flag.Choices, "valued": Flag.Valued, "of": b.Of,
 	}).ParseFS(completions, "completion/"+shell+".tmpl")
 	if err != nil {
 		return "", fmt.Errorf("read completion of %s: %w", shell, err)
