@@ -242,7 +242,7 @@ func freeBytes(dir string) *int64 {
 	if err != nil {
 		return nil
 	}
-	free := int64(min(n, math.MaxInt64)) //nolint:gosec // bounded on the same line
+	free := int64(min(n, math.MaxInt64))
 	return &free
 }
 

@@ -191,7 +191,7 @@ func TestPageWithoutCounts(t *testing.T) {
 	o.Faults.Latency, o.Faults.CountRefused = 150*time.Millisecond, http.StatusNotImplemented
 	s := newSetup(t, o, harness.NewSQLite(t))
 	c, url := s.serving(t, "--every", "1h")
-	so := regexp.MustCompile(`([0-9,]+) so far; the source does not count`)
+	so := regexp.MustCompile(`([0-9,]+) so far(?:, [0-9,]+/s)?; the source does not count`)
 	until(t, func() bool {
 		_, _, page := get(t, url+"/")
 		m := so.FindStringSubmatch(page)
