@@ -221,6 +221,14 @@ func TestNumbers(t *testing.T) {
 			t.Errorf("%s: %q, want %q", d.String(), got, want)
 		}
 	}
+	for d, want := range map[time.Duration]string{
+		0: "0 ms", 999 * time.Millisecond: "999 ms", 999_900 * time.Microsecond: "1.0 s", 59 * time.Second: "59.0 s", 59_990 * time.Millisecond: "1 min",
+		61 * time.Second: "1 min 01 s", 15 * time.Minute: "15 min", 3725 * time.Second: "1 h 02 min", 47 * time.Hour: "47 h", 49 * time.Hour: "2 days",
+	} {
+		if got := Span(d); got != want {
+			t.Errorf("span %s: %q, want %q", d.String(), got, want)
+		}
+	}
 	if got := successRate(99999, 100000); got != "99.9%" {
 		t.Errorf("one of 100,000 failed: %s", got)
 	}

@@ -54,15 +54,24 @@ func duration(d time.Duration) string {
 
 // Span is a length of time that fits a column of a table.
 func Span(d time.Duration) string {
+	whole := func(n int64, unit string, rest int64, restUnit string) string {
+		if rest == 0 {
+			return fmt.Sprintf("%d %s", n, unit)
+		}
+		return fmt.Sprintf("%d %s %02d %s", n, unit, rest, restUnit)
+	}
+	// What is shown is rounded, so it is rounded before its unit is chosen.
 	switch {
-	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	case d < time.Hour:
-		return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h %02d min", int(d.Hours()), int(d.Minutes())%60)
+	case d.Round(time.Millisecond) < time.Second:
+		return fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())
+	case d.Round(100*time.Millisecond) < time.Minute:
+		return fmt.Sprintf("%.1f s", d.Round(100*time.Millisecond).Seconds())
+	case d.Round(time.Second) < time.Hour:
+		n := int64(d.Round(time.Second).Seconds())
+		return whole(n/60, "min", n%60, "s")
+	case d.Round(time.Minute) < 48*time.Hour:
+		n := int64(d.Round(time.Minute).Minutes())
+		return whole(n/60, "h", n%60, "min")
 	}
 	return plural(int64(d.Hours()/24), "day")
 }
