@@ -37,8 +37,10 @@ type Agent struct {
 	file  *checkpoint.File
 	keys  *keyset.Set
 
-	keepsClaim bool   // between runs, too; guarded by syncing, like the next one
-	unhold     func() // ends the renewing between runs; nil: there is none
+	// Guarded by syncing.
+	keepsClaim  bool     // between runs, too
+	unhold      func()   // ends the renewing between runs; nil: there is none
+	unjournaled *failure // a run that the state file could not take any more
 }
 
 // remote is what the source offers beside its records.
@@ -52,6 +54,16 @@ type remote interface {
 func (a *Agent) now() time.Time { return a.config.now() }
 
 func (a *Agent) observe(e Event) {
+	switch e := e.(type) {
+	case GroupStored:
+		a.live.count(e.Counters)
+		a.live.goesOn()
+	case PageFetched:
+		a.live.goesOn()
+	case Retrying:
+		now := a.now()
+		a.live.failed(e.What, e.Err, now, now.Add(e.Wait))
+	}
 	if a.config.Observe != nil {
 		a.config.Observe(e)
 	}

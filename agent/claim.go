@@ -13,8 +13,15 @@ import (
 // claim sees to the tables, makes this agent the destination's owner and keeps
 // it so until the returned function is called; under a schedule, until the agent
 // is told to let go. The context it returns ends when the ownership is lost.
-func (a *Agent) claim(ctx context.Context) (context.Context, []record.Mark, func(), error) {
-	a.stopHolding()
+func (a *Agent) claim(ctx context.Context) (_ context.Context, _ []record.Mark, release func(), err error) {
+	if a.stopHolding() {
+		defer func() {
+			// It is still this agent's, unless somebody else has it.
+			if err != nil && !errors.Is(err, ErrInUse) && ctx.Err() == nil {
+				a.hold(ctx)
+			}
+		}()
+	}
 	if _, err := a.Migrate(ctx); err != nil {
 		return nil, nil, nil, err
 	}
@@ -23,7 +30,7 @@ func (a *Agent) claim(ctx context.Context) (context.Context, []record.Mark, func
 		StateID: a.file.StateID(), Host: a.config.Host, StateDir: a.config.StateDir, Lease: a.config.Lease,
 	}
 	var marks []record.Mark
-	err := newRetrier("destination", a.config.RetryFor, a.observe).do(ctx, func() (err error) {
+	err = newRetrier("destination", a.config.RetryFor, a.observe).do(ctx, func() (err error) {
 		marks, err = a.owner.Claim(ctx, self, Streams())
 		return err
 	})
@@ -74,20 +81,22 @@ func (a *Agent) hold(ctx context.Context) {
 }
 
 // stopHolding ends the renewing between runs. The lease runs on.
-func (a *Agent) stopHolding() {
-	if a.unhold != nil {
-		a.unhold()
-		a.unhold = nil
+func (a *Agent) stopHolding() (held bool) {
+	if a.unhold == nil {
+		return false
 	}
+	a.unhold()
+	a.unhold = nil
+	return true
 }
 
-// letGo gives back what was held between runs.
+// letGo gives back what was held between runs. A signal may have come while the
+// next run was about to claim it, when nobody renewed: it is given back all the
+// same. One that is another's by now is left alone.
 func (a *Agent) letGo(ctx context.Context) {
 	a.keepsClaim = false
-	if a.unhold != nil {
-		a.stopHolding()
-		a.release(ctx)
-	}
+	a.stopHolding()
+	a.release(ctx)
 }
 
 // renewing keeps the lease alive until ctx ends or it is lost, which is told to

@@ -100,7 +100,7 @@ func (e RunFinished) Attrs() []slog.Attr {
 		slog.Bool("mirrored", e.Report.Mirrored),
 	}
 	if e.Err != nil {
-		attrs = append(attrs, slog.String("error", e.Err.Error()))
+		attrs = append(attrs, slog.String("error", endOf(e.Err)))
 	}
 	return attrs
 }

@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -64,7 +66,8 @@ type PageFetched struct {
 	Records int
 	Took    time.Duration // that the source needed for it, with all attempts
 	Waited  time.Duration // before that, for the delay between requests
-	Window  int           // as in PageStarted
+	Again   bool          // as in PageStarted, like the next one
+	Window  int
 }
 
 // PageStored: all records of a page are stored.
@@ -193,7 +196,7 @@ func (e RunScheduled) Level() slog.Level {
 }
 
 func (e RunFinished) Level() slog.Level {
-	if e.Err != nil {
+	if e.Err != nil && !errors.Is(e.Err, context.Canceled) { // being stopped is nothing wrong
 		return slog.LevelError
 	}
 	return slog.LevelInfo

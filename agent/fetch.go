@@ -146,8 +146,13 @@ func (f *fetcher) fetchPage(ctx context.Context) (n int, err error) {
 		if err == nil {
 			break
 		}
+		paused := time.Now()
 		if err := f.retry.pause(ctx, err); err != nil {
 			return 0, f.place(err)
+		}
+		var slow throttled
+		if errors.As(err, &slow) && slow.Throttled() {
+			waited += time.Since(paused)
 		}
 		if f.rows >= f.stream.sizes.Page {
 			break // the page was whole already; only its end was lost
@@ -155,7 +160,7 @@ func (f *fetcher) fetchPage(ctx context.Context) (n int, err error) {
 	}
 	f.retry.succeeded()
 	f.observe(PageFetched{
-		Stream: f.stream.name, Page: f.page, Records: f.rows, Took: took - f.blocked, Waited: waited, Window: f.window,
+		Stream: f.stream.name, Page: f.page, Records: f.rows, Took: took - f.blocked, Waited: waited, Again: f.empty > 0, Window: f.window,
 	})
 	if f.rows == 0 {
 		f.page-- // an empty page is none

@@ -3,10 +3,9 @@ package agent
 import (
 	"context"
 	"errors"
+	"regexp"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 
 	"resoagent/checkpoint"
 	"resoagent/internal/crashpoint"
@@ -36,6 +35,13 @@ type underWay struct {
 	StartedAt time.Time `json:"started_at"`
 }
 
+// failure is a run that did not finish.
+type failure struct {
+	report Report
+	own    checkpoint.Counters
+	why    error
+}
+
 // beginJournal notes that a run is under way, and puts the one before into the
 // journal if it died. A crash behind this finds the note of this run.
 func (a *Agent) beginJournal(report *Report) error {
@@ -46,7 +52,7 @@ func (a *Agent) beginJournal(report *Report) error {
 		}
 		if before.ID != "" {
 			died := checkpoint.Run{ID: before.ID, StartedAt: before.StartedAt, Mirrored: true, Error: errDied.Error()}
-			if err := tx.PutRun(died); err != nil {
+			if err := putFailure(tx, died); err != nil {
 				return err
 			}
 		}
@@ -54,68 +60,82 @@ func (a *Agent) beginJournal(report *Report) error {
 	})
 }
 
-// journalFailure puts a run that did not finish into the journal. One that ends
-// like the one before it only raises that one's count: a source that is away for
-// a week must not push the runs before it out. A state file that cannot be
-// written cannot take this either, and the run has an error already.
-func (a *Agent) journalFailure(report *Report, why error) {
-	text := why.Error()
-	if errors.Is(why, context.Canceled) {
-		text = "interrupted"
-	}
+// journalFailure puts a run that did not finish into the journal. A state file
+// that cannot take it is one that the run has failed for; who opens it again
+// tries once more.
+func (a *Agent) journalFailure(f *failure) {
 	run := checkpoint.Run{
-		ID: report.ID, StartedAt: report.Started, FinishedAt: a.now().UTC(), Totals: report.Totals, Mirrored: true, Error: text,
+		ID: f.report.ID, StartedAt: f.report.Started, FinishedAt: a.now().UTC(), Totals: f.own, Own: &f.own, Mirrored: true, Error: endOf(f.why),
 	}
-	_ = a.file.Update(func(tx *checkpoint.Tx) error {
-		last, ok, err := tx.LastRun()
-		if err != nil {
-			return err
-		}
-		if ok && sameWords(last.Error, run.Error) && run.Totals == (checkpoint.Counters{}) {
-			last.Repeats, last.FinishedAt, last.Error = last.Repeats+1, run.FinishedAt, run.Error
-			run = last
-		}
-		if err := tx.PutRun(run); err != nil {
-			return err
-		}
+	a.unjournaled = nil
+	err := a.file.Update(func(tx *checkpoint.Tx) error {
 		// A run that was refused its destination has left no note: one that is
 		// there is of a run that died before.
 		var mine underWay
 		if err := tx.Note(noteUnderWay, &mine); err != nil {
 			return err
 		}
-		if mine.ID == report.ID {
-			err = tx.DeleteNote(noteUnderWay)
+		if mine.ID == run.ID {
+			if err := tx.DeleteNote(noteUnderWay); err != nil {
+				return err
+			}
 		}
-		return errors.Join(err, tx.TrimRuns(journalLength))
+		return putFailure(tx, run)
 	})
+	if err != nil {
+		a.unjournaled = f
+	}
 }
 
-// sameWords compares two errors without their numbers: attempts, times and ports
-// differ each time.
-func sameWords(a, b string) bool {
-	words := func(s string) string {
-		return strings.Map(func(r rune) rune {
-			if unicode.IsDigit(r) {
-				return -1
-			}
-			return r
-		}, s)
+// endOf says why a run ended before it was done.
+func endOf(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "interrupted"
 	}
-	return words(a) == words(b)
+	return err.Error()
+}
+
+// putFailure stores a run that did not finish. One that ends like the one before
+// it, with nothing done, only raises that one's count: a source that is away for a
+// week, or a host that kills the agent again and again, must not push the runs
+// before out of the journal.
+func putFailure(tx *checkpoint.Tx, run checkpoint.Run) error {
+	last, ok, err := tx.LastRun()
+	if err != nil {
+		return err
+	}
+	nothing := run.Own == nil || *run.Own == checkpoint.Counters{}
+	if ok && last.ID != run.ID && nothing && sameWords(last.Error, run.Error) {
+		last.Repeats, last.FinishedAt, last.Error = last.Repeats+1, run.FinishedAt, run.Error
+		run = last
+	}
+	if err := tx.PutRun(run); err != nil {
+		return err
+	}
+	return tx.TrimRuns(journalLength)
+}
+
+// sameWords compares two errors without their numbers, and without what stands in
+// quotes: attempts, times, ports and keys differ each time.
+func sameWords(a, b string) bool {
+	words := regexp.MustCompile(`"[^"]*"|[0-9]+`)
+	return words.ReplaceAllString(a, "") == words.ReplaceAllString(b, "")
 }
 
 // noteFigures keeps what the destination says of itself where 'agent status'
-// finds it without the destination. One that is away leaves the figures as they
-// were: the work is done, and the mirror, which comes next, waits for it.
+// finds it without the destination. It is for show: where it cannot be had, the
+// figures stay as they were, and the run, whose work is done, goes on to its end.
 func (a *Agent) noteFigures(ctx context.Context) error {
 	figures, err := a.aside.Figures(ctx)
-	var t temporary
-	if errors.As(err, &t) && t.Temporary() {
-		return nil
-	}
 	if err != nil {
-		return err
+		if ctx.Err() != nil || errors.Is(err, record.ErrLost) {
+			return err
+		}
+		var t temporary
+		if !errors.As(err, &t) || !t.Temporary() {
+			a.notice(true, "the size of the destination, and how many orphans and rejects it has, could not be asked for: %v", err)
+		}
+		return nil
 	}
 	return a.file.Update(func(tx *checkpoint.Tx) error { return tx.PutNote(noteFigures, figures) })
 }
@@ -124,8 +144,9 @@ func (a *Agent) noteFigures(ctx context.Context) error {
 // accounts for every pass that has finished since the last run record, also
 // those of runs that died before they could write theirs.
 func (a *Agent) finish(ctx context.Context, report *Report) error {
+	own := a.live.own()
 	run := checkpoint.Run{
-		ID: report.ID, StartedAt: report.Started, FinishedAt: a.now().UTC(), Positions: make(map[string]time.Time),
+		ID: report.ID, StartedAt: report.Started, FinishedAt: a.now().UTC(), Positions: make(map[string]time.Time), Own: &own,
 	}
 	// One transaction: the passes are taken off the streams when the run that
 	// accounts for them is in the journal, so that neither is counted twice.
@@ -205,7 +226,9 @@ func (a *Agent) mirrorPending(ctx context.Context) error {
 	return nil
 }
 
-// RunRecord is a run in the journal, in the form of 'agent history --json'.
+// RunRecord is a run in the journal, in the form of 'agent history --json'. Its
+// counters are what the run itself did; a row of SyncLog accounts for more, see
+// Report.
 type RunRecord struct {
 	ID         string     `json:"id"`
 	StartedAt  time.Time  `json:"started_at"`
@@ -226,6 +249,9 @@ type RunRecord struct {
 
 func runRecord(r checkpoint.Run) RunRecord {
 	n := r.Totals
+	if r.Own != nil {
+		n = *r.Own
+	}
 	out := RunRecord{
 		ID: r.ID, StartedAt: r.StartedAt, Done: r.Error == "", Error: r.Error, Repeats: r.Repeats,
 		Processed: n.Processed(), Successful: n.Successful(), Written: n.Written, Unchanged: n.Unchanged, Deleted: n.Deleted,

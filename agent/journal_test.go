@@ -3,11 +3,13 @@ package agent_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"resoagent/agent"
+	"resoagent/checkpoint"
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
 )
@@ -70,6 +72,88 @@ func TestHistoryOfFailures(t *testing.T) {
 			t.Errorf("the last run: %+v, %v", last, err)
 		}
 	})
+}
+
+// A run that takes up a pass accounts for what it does itself, and runs that fail
+// on it alike are one entry, whatever window they were in.
+func TestHistoryOfAResumedPass(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, harness.NewSource(t, simulator.Options{Seed: 7, Properties: 150, MediaPerListing: 12}), harness.NewSQLite(t))
+	s.mustSync(t, agent.VOWProperty)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s.log.on = func(e agent.Event) {
+		if p, ok := e.(agent.PageStored); ok && p.Done > 300 {
+			cancel()
+		}
+	}
+	if _, err := s.syncWith(t, ctx, agent.Selection{Streams: []string{agent.Media}}); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	s.log.on = nil
+	s.fault(simulator.Media, simulator.Strike{Fault: simulator.Fault{Kind: simulator.Status, Status: 401}})
+	for range 5 {
+		if _, err := s.sync(t, agent.Media); err == nil {
+			t.Fatal("it went through")
+		}
+	}
+	runs := history(t, s)
+	if len(runs) != 3 || runs[0].Repeats != 4 || runs[0].Processed != 0 {
+		t.Fatalf("five failures that did nothing: %+v", runs)
+	}
+	if stored := s.db.Count(t, "media", ""); runs[1].Processed != stored || stored < 300 {
+		t.Errorf("the interrupted run has %d records, the table %d", runs[1].Processed, stored)
+	}
+	s.source.Set(func(f *simulator.Faults) { f.Strikes = nil })
+	before := s.db.Count(t, "media", "")
+	s.mustSync(t, agent.Media)
+	if run, stored := history(t, s)[0], s.db.Count(t, "media", "")-before; run.Written != stored {
+		t.Errorf("the last run wrote %d records, and says %d", stored, run.Written)
+	}
+}
+
+// A host that kills the agent again and again does not push the last success out.
+func TestHistoryOfACrashLoop(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
+	s.mustSync(t, agent.VOWProperty)
+	s.fault(simulator.Property, simulator.Strike{Fault: simulator.Fault{Kind: simulator.Status, Status: 401}})
+	for i := range 3 { // each finds what one that was killed has left
+		file, err := checkpoint.Open(s.config.StateDir, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = file.Update(func(tx *checkpoint.Tx) error {
+			return tx.PutNote("run_under_way", map[string]any{"id": fmt.Sprintf("7fffffff-%d", i), "started_at": time.Now()})
+		})
+		if err := errors.Join(err, file.Close()); err != nil {
+			t.Fatal(err)
+		}
+		a, err := agent.Open(t.Context(), s.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		s.log.on = func(e agent.Event) {
+			if _, ok := e.(agent.LastSync); ok {
+				cancel()
+			}
+		}
+		_, _ = a.Sync(ctx, agent.Selection{})
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	died := 0
+	for _, r := range history(t, s) {
+		if strings.Contains(r.Error, "the run died") {
+			died += 1 + r.Repeats
+		}
+	}
+	st, err := agent.ReadStatus(t.Context(), s.config.StateDir, time.Now())
+	if died != 3 || err != nil || st.LastSuccessAt == nil {
+		t.Errorf("%d deaths, last success %v, %v: %+v", died, st.LastSuccessAt, err, history(t, s))
+	}
 }
 
 // What the destination says of itself is kept for the status.

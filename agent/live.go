@@ -15,6 +15,8 @@ type live struct {
 	streams  map[string]checkpoint.Stream
 	rates    map[string]*rate
 	schedule *ScheduleStatus
+	stored   checkpoint.Counters // by the run under way, itself
+	problem  *ProblemStatus      // that the run under way is at; nil: none
 }
 
 func (l *live) begin(id string, at time.Time, streams []string) {
@@ -23,12 +25,46 @@ func (l *live) begin(id string, at time.Time, streams []string) {
 	l.run = &RunStatus{ID: id, StartedAt: at, Streams: streams}
 	l.streams = make(map[string]checkpoint.Stream)
 	l.rates = make(map[string]*rate)
+	l.stored, l.problem = checkpoint.Counters{}, nil
+}
+
+// failed notes that something is tried again, and until when it waits.
+func (l *live) failed(what string, err error, at, until time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := ProblemStatus{At: at.UTC(), Times: 1, Text: what + ": " + err.Error(), RetryAt: until.UTC()}
+	if l.problem != nil {
+		p.Times += l.problem.Times
+	}
+	l.problem = &p
+}
+
+// goesOn notes that something has gone well.
+func (l *live) goesOn() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.problem = nil
+}
+
+// count adds what a group of the run has done.
+func (l *live) count(n checkpoint.Counters) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stored.Add(n)
+}
+
+// own is what the run under way has done itself: without what a pass that it has
+// taken up had done before.
+func (l *live) own() checkpoint.Counters {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stored
 }
 
 func (l *live) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.run, l.streams, l.rates = nil, nil, nil
+	l.run, l.streams, l.rates, l.problem = nil, nil, nil, nil
 }
 
 // set notes a stream's state. The pass is copied, since the caller goes on with it.
@@ -62,6 +98,7 @@ func (l *live) setSchedule(s *ScheduleStatus) {
 type moment struct {
 	run      *RunStatus
 	schedule *ScheduleStatus
+	problem  *ProblemStatus
 	streams  map[string]checkpoint.Stream
 	rates    map[string]float64 // records a second; those that can be told
 }
@@ -69,7 +106,7 @@ type moment struct {
 func (l *live) snapshot() moment {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	m := moment{run: l.run, schedule: l.schedule, streams: maps.Clone(l.streams), rates: make(map[string]float64)}
+	m := moment{run: l.run, schedule: l.schedule, problem: l.problem, streams: maps.Clone(l.streams), rates: make(map[string]float64)}
 	for name, r := range l.rates {
 		if perSecond, ok := r.perSecond(time.Now()); ok {
 			m.rates[name] = perSecond

@@ -47,7 +47,7 @@ func (r *retrier) pause(ctx context.Context, err error) error {
 	wait := r.backoff.NextBackOff()
 	if wait == backoff.Stop {
 		return fmt.Errorf("%s: gave up after %s and %d attempts (--retry-for): %w",
-			r.what, r.backoff.GetElapsedTime().Round(time.Second), r.attempt, err)
+			r.what, r.backoff.GetElapsedTime().Round(100*time.Millisecond), r.attempt, err)
 	}
 	if asked, ok := t.RetryAfter(); ok {
 		wait = asked

@@ -47,18 +47,24 @@ func (a *Agent) Sync(ctx context.Context, sel Selection) (report Report, err err
 	}()
 	err = stateHint(a.run(ctx, streams, sel.Force, &report))
 	if err != nil {
-		a.journalFailure(&report, err)
+		a.journalFailure(&failure{report: report, own: a.live.own(), why: err})
 	}
 	return report, err
 }
 
 // run does the work of Sync between the first event and the last.
-func (a *Agent) run(ctx context.Context, streams []*stream, force bool, report *Report) error {
-	ctx, marks, release, err := a.claim(ctx)
+func (a *Agent) run(outer context.Context, streams []*stream, force bool, report *Report) (err error) {
+	ctx, marks, release, err := a.claim(outer)
 	if err != nil {
 		return err
 	}
 	defer release()
+	defer func() {
+		// A lost ownership ends the context, wherever the run is by then.
+		if outer.Err() == nil && errors.Is(err, context.Canceled) {
+			err = inUse(context.Cause(ctx))
+		}
+	}()
 	crashpoint.At(crashpoint.Claimed)
 	if err := a.beginJournal(report); err != nil {
 		return err

@@ -112,6 +112,9 @@ func (a *Agent) reopen() {
 		return
 	}
 	a.file, a.keys = file, keys
+	if a.unjournaled != nil {
+		a.journalFailure(a.unjournaled)
+	}
 }
 
 // planner finds the time of the next run.

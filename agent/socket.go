@@ -41,7 +41,7 @@ const (
 )
 
 // patience is how long the socket waits for the question.
-const patience = 200 * time.Millisecond
+const patience = time.Second
 
 // errOtherVersion: the agent that runs is not of this program's version and
 // gives another answer.
@@ -112,7 +112,7 @@ func (a *Agent) answer(conn net.Conn) {
 	if err != nil {
 		return // the peer tries the file, and says what is wrong with it
 	}
-	if out, err := json.Marshal(answer); err == nil && conn.SetDeadline(time.Now().Add(time.Second)) == nil {
+	if out, err := json.Marshal(answer); err == nil && conn.SetDeadline(time.Now().Add(patience/2)) == nil {
 		_, _ = conn.Write(out) // as above
 	}
 }
@@ -133,8 +133,13 @@ func askSocket(ctx context.Context, dir, question string, answer any) error {
 	if err != nil || len(out) == 0 {
 		return fmt.Errorf("ask running agent: no answer: %w", errors.Join(err, io.ErrUnexpectedEOF))
 	}
-	if err := json.Unmarshal(out, answer); err != nil {
+	err = json.Unmarshal(out, answer)
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) { // the answer to another question
 		return fmt.Errorf("ask running agent: %w", errOtherVersion)
+	}
+	if err != nil {
+		return fmt.Errorf("ask running agent: %w", err)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -23,6 +24,7 @@ type Status struct {
 	Running        bool            `json:"running"`  // a run is under way
 	Run            *RunStatus      `json:"run"`      // null: none
 	Schedule       *ScheduleStatus `json:"schedule"` // of 'agent run'; null: nothing is planned
+	Problem        *ProblemStatus  `json:"problem"`  // what the run under way is at; null: it goes on well
 	LastRun        *RunRecord      `json:"last_run"` // the newest in the journal, whether it finished or not
 	LastSuccessAt  *time.Time      `json:"last_success_at"`
 	Streams        []StreamStatus  `json:"streams"`
@@ -49,6 +51,14 @@ type RunStatus struct {
 	ID        string    `json:"id"`
 	StartedAt time.Time `json:"started_at"`
 	Streams   []string  `json:"streams"`
+}
+
+// ProblemStatus is something that has failed and is tried again, and again.
+type ProblemStatus struct {
+	At      time.Time `json:"at"` // the last time
+	Times   int       `json:"times"`
+	Text    string    `json:"text"`
+	RetryAt time.Time `json:"retry_at"`
 }
 
 // ScheduleStatus is what a schedule has planned.
@@ -161,13 +171,23 @@ func readState(ctx context.Context, dir, question string, answer any, read func(
 	}
 	ctx, cancel := context.WithTimeout(ctx, statusPatience)
 	defer cancel()
-	for {
+	for others := 0; ; {
 		err := askSocket(ctx, dir, question, answer)
-		if err == nil || errors.Is(err, errOtherVersion) {
-			return err
+		if err == nil {
+			return nil
+		}
+		if errors.Is(err, errOtherVersion) {
+			// Or an agent so busy that it took the question for none.
+			if others++; others > 2 {
+				return err
+			}
+			continue
 		}
 		err = readFile(dir, read)
-		if !errors.Is(err, checkpoint.ErrLocked) {
+		switch {
+		case errors.Is(err, fs.ErrPermission):
+			return fmt.Errorf("read %s: %w; ask as the agent's user, such as with sudo -u resoagent", question, err)
+		case !errors.Is(err, checkpoint.ErrLocked):
 			return stateHint(err)
 		}
 		if sleep(ctx, 50*time.Millisecond) != nil {
@@ -190,7 +210,7 @@ func readFile(dir string, read func(string, *checkpoint.File) error) error {
 // statusOf reads a status. The running agent hands over what it knows better
 // than the file, whose counters are those of the last commit.
 func statusOf(dir string, file *checkpoint.File, now time.Time, m moment, keys *keyset.Set) (Status, error) {
-	s := Status{At: now.UTC(), StateDir: dir, Running: m.run != nil, Run: m.run, Schedule: m.schedule, FreeBytes: freeBytes(dir)}
+	s := Status{At: now.UTC(), StateDir: dir, Running: m.run != nil, Run: m.run, Schedule: m.schedule, Problem: m.problem, FreeBytes: freeBytes(dir)}
 	if file == nil {
 		for _, name := range Streams() {
 			s.Streams = append(s.Streams, StreamStatus{Name: name})
@@ -326,7 +346,11 @@ func (s Status) Ready() error {
 		return nil
 	}
 	interval := time.Duration(s.Schedule.EverySeconds * float64(time.Second))
-	if age := s.At.Sub(*s.LastSuccessAt); age > 2*interval {
+	age := s.At.Sub(*s.LastSuccessAt)
+	if age < -time.Minute {
+		return fmt.Errorf("the last run that finished did so %s from now by this host's clock, which must have been set back", -age.Round(time.Second))
+	}
+	if age > 2*interval {
 		return fmt.Errorf("the last run that finished did so %s ago, more than twice the interval of %s", age.Round(time.Second), interval)
 	}
 	return nil

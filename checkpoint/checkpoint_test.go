@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -320,5 +321,33 @@ func copyFile(tb testing.TB, from, to string) {
 	}
 	if err := out.Close(); err != nil {
 		tb.Fatal(err)
+	}
+}
+
+// Trimming leaves the last run that finished, however many have failed since.
+func TestTrimRunsLeavesTheLastSuccess(t *testing.T) {
+	f := open0(t, t.TempDir())
+	defer f.Close()
+	err := f.Update(func(tx *Tx) error {
+		for i := range 20 {
+			r := Run{ID: fmt.Sprintf("%03d", i), Mirrored: true, Error: "away"}
+			if i == 1 || i == 3 {
+				r.Error = ""
+			}
+			if err := tx.PutRun(r); err != nil {
+				return err
+			}
+		}
+		return tx.TrimRuns(5)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	err = f.View(func(tx *Tx) error {
+		return tx.Runs(func(r Run) error { left = append(left, r.ID); return nil })
+	})
+	if got := strings.Join(left, " "); err != nil || got != "003 016 017 018 019" {
+		t.Errorf("left: %s, %v", got, err)
 	}
 }

@@ -104,6 +104,10 @@ type Run struct {
 	Positions  map[string]time.Time `json:"positions"` // of the streams that finished
 	Mirrored   bool                 `json:"mirrored"`  // nothing is left to write to the destination's SyncLog
 
+	// Own is what the run itself did. Totals are for SyncLog: they account for
+	// passes that runs before it began, and for those of runs that died.
+	Own *Counters `json:"own,omitempty"`
+
 	// Error is why the run did not finish; "" for one that did. Such a run is not
 	// for SyncLog, so it has Mirrored set.
 	Error string `json:"error,omitempty"`

@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"fmt"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -85,18 +86,25 @@ func (tx *Tx) LastRun() (r Run, ok bool, err error) {
 	return r, err == nil, err
 }
 
-// TrimRuns removes the oldest mirrored runs so that at most keep stay. Runs
-// that wait for their mirror are never removed.
+// TrimRuns removes the oldest mirrored runs so that at most keep stay. Runs that
+// wait for their mirror are never removed, nor is the last that finished: when
+// that was must be known however many have failed since.
 func (tx *Tx) TrimRuns(keep int) error {
 	var mirrored [][]byte
-	n := 0
+	n, finished := 0, -1
 	err := tx.Runs(func(r Run) error {
 		n++
 		if r.Mirrored {
 			mirrored = append(mirrored, []byte(r.ID))
+			if r.Error == "" {
+				finished = len(mirrored) - 1
+			}
 		}
 		return nil
 	})
+	if finished >= 0 {
+		mirrored = slices.Delete(mirrored, finished, finished+1)
+	}
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ func newHealth(r *root) *ffcli.Command {
 	c := &healthCommand{root: r}
 	fs := r.flags("agent health")
 	c.register(fs, r.env)
+	c.withoutSource = true
 	only(fs, filesGroup)
 	r.examples(fs, "agent health", "agent health --ready --state-dir /var/lib/resoagent")
 	fs.BoolVar(&c.ready, "ready", false, "also ask whether the last success is no older than twice the interval")

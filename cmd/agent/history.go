@@ -22,6 +22,7 @@ func newHistory(r *root) *ffcli.Command {
 	c := &historyCommand{root: r}
 	fs := r.flags("agent history")
 	c.register(fs, r.env)
+	c.withoutSource = true
 	only(fs, filesGroup)
 	r.examples(fs, "agent history", "agent history --last 0 --json # all that are kept, for programs")
 	fs.BoolVar(&c.json, "json", false, "one JSON array")

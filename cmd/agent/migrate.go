@@ -18,6 +18,7 @@ func newMigrate(r *root) *ffcli.Command {
 	c := &migrateCommand{root: r}
 	fs := r.flags("agent migrate")
 	c.register(fs, r.env)
+	c.withoutSource = true
 	only(fs, databaseGroup, filesGroup, outputGroup)
 	r.examples(fs, "agent migrate --database-url postgres://resoagent@localhost/listings --schema reso")
 	return &ffcli.Command{

@@ -82,7 +82,10 @@ func TestMetrics(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, harness.Small(), harness.NewPostgres(t))
 	s.source.Set(func(f *simulator.Faults) {
-		f.Strike(simulator.Strike{Fault: simulator.Fault{Kind: simulator.Throttled, Wait: time.Second}, Resource: simulator.Media, Next: 1})
+		f.Strike(simulator.Strike{
+			Fault: simulator.Fault{Kind: simulator.Throttled, Wait: time.Second}, Resource: simulator.Media, Next: 1,
+			Match: func(r *http.Request) bool { return r.URL.Query().Get("$top") != "0" }, // a page, no count
+		})
 		f.Strike(simulator.Strike{Fault: simulator.Fault{Kind: simulator.Status, Status: 503}, Resource: simulator.OpenHouse, Next: 2})
 	})
 	if err := s.source.AddRaw(simulator.Property, "BAD", "2026-07-01T00:00:00Z", "", []byte(`{"ListingKey":"BAD","ModificationTimestamp":"2026-07-01T00:00:00Z","City":"\u0000"}`)); err != nil {
@@ -148,6 +151,10 @@ func TestMetrics(t *testing.T) {
 		if got[name] <= 0 && (name != "process_resident_memory_bytes" || isLinux()) {
 			t.Errorf("%s is %g", name, got[name])
 		}
+	}
+	// A 429 asked for a second; there is no other delay between pages of photos.
+	if waited := got[`resoagent_throttle_seconds_total{stream="media"}`]; waited < 1 || waited > 20 {
+		t.Errorf("%g s of delay, of which a 429 asked for one", waited)
 	}
 	lint(t, url)
 }
@@ -223,6 +230,23 @@ func TestHTTP(t *testing.T) {
 			if strings.Contains(text, secret) {
 				t.Errorf("%s shows a token", path)
 			}
+		}
+	}
+
+	// A page from elsewhere cannot read it by giving its own name this address.
+	for host, want := range map[string]int{"evil.example:9464": http.StatusForbidden, "localhost:1": http.StatusOK, "127.0.0.1": http.StatusOK, "[::1]:9464": http.StatusOK} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/status", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Host = host
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("asked as %s: %d, want %d", host, answer.StatusCode, want)
 		}
 	}
 

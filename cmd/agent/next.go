@@ -36,7 +36,7 @@ func nextStep(err error) string {
 	case errors.As(err, &network) && network.Op == "listen":
 		return "name another address with --listen, such as 127.0.0.1:0 for any free port"
 	case errors.As(err, &network):
-		return "check --source-url and --database-url and the way there; what was stored is kept: run again to go on"
+		return "check its address (--source-url, --database-url) and the way there; what was stored is kept: run again to go on"
 	case errors.As(err, &file):
 		return "see to this file or directory and who may use it, or name another one (--state-dir, --database-url)"
 	}

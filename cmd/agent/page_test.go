@@ -144,13 +144,20 @@ func TestPage(t *testing.T) {
 	}
 	b.check(t, url)
 
+	// The agent does not answer for a while.
+	c.signal(t, syscall.SIGSTOP)
+	silent := func() bool {
+		return strings.Contains(eval[string](t, b, `document.getElementById("connection").innerText`), "does not answer")
+	}
+	until(t, silent, "the page does not notice that the agent is silent")
+	c.signal(t, syscall.SIGCONT)
+	until(t, func() bool { return !silent() }, "the page does not notice that the agent is back")
+
 	// The agent goes: the page says so, and keeps what it has.
 	if err := c.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	until(t, func() bool {
-		return strings.Contains(eval[string](t, b, `document.getElementById("connection").innerText`), "does not answer")
-	}, "the page does not notice that the agent is gone")
+	until(t, silent, "the page does not notice that the agent is gone")
 }
 
 // fits checks that nothing is cut off or needs scrolling sideways.

@@ -26,6 +26,7 @@ func newRejects(r *root) *ffcli.Command {
 	c := &rejectsCommand{root: r}
 	fs := r.flags("agent rejects")
 	c.register(fs, r.env)
+	c.withoutSource = true
 	only(fs, databaseGroup, filesGroup)
 	r.examples(fs, "agent rejects", "agent rejects --stream media --json", "agent rejects retry # ask the source for them again")
 	c.registerStream(fs)

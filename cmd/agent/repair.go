@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 
+	"github.com/dustin/go-humanize"
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"resoagent/agent"
@@ -42,6 +43,7 @@ func (c *repairCommand) exec(ctx context.Context, args []string) error {
 	if err := noArguments(args); err != nil {
 		return err
 	}
+	c.withoutSource = c.check
 	if err := c.complete(); err != nil {
 		return err
 	}
@@ -126,7 +128,7 @@ func (c *repairCommand) tell(done agent.Repaired, err error) {
 		say("The new one is not complete; the next sync completes it.")
 		return
 	}
-	say("A new one is made from the database, with %d parent keys. The streams stand at:", done.Keys)
+	say("A new one is made from the database, with %s parent keys. The streams stand at:", humanize.Comma(int64(done.Keys))) //nolint:gosec // far below the limit
 	for _, name := range agent.Streams() {
 		at := done.Positions[name]
 		if at == "" {

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"resoagent/agent"
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
 )
@@ -39,6 +40,10 @@ func TestRunGoesOnWhenThereIsRoomAgain(t *testing.T) {
 	c.until(t, "SYNC COMPLETED")
 	if st := s.status(t); st.KeySet.Keys != 400 || st.LastSuccessAt == nil {
 		t.Errorf("status: %+v", st)
+	}
+	runs, err := agent.ReadHistory(t.Context(), s.dir, 0)
+	if err != nil || len(runs) < 2 || !strings.Contains(runs[len(runs)-1].Error, "no space for the state file") {
+		t.Errorf("the history does not say why: %+v, %v", runs, err)
 	}
 	c.signal(t, syscall.SIGTERM)
 	if code := c.wait(t); code != exitDone || strings.Contains(c.output(), "goroutine") {

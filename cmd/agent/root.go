@@ -121,6 +121,11 @@ func (r *root) width(w io.Writer) int {
 func noArguments(args []string) error {
 	if len(args) > 0 {
 		// It is not shown: it may be a token behind a flag that takes none.
+		for _, name := range []string{"idx", "vow", "media", "rooms", "openhouse"} {
+			if args[0] == name {
+				return fmt.Errorf("%w: did you mean --%s? Flags begin with --", errUsage, name)
+			}
+		}
 		return fmt.Errorf("%w: an argument belongs to no flag; flags begin with --, and --idx and --vow take no value", errUsage)
 	}
 	return nil

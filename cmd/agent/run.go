@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -122,15 +124,22 @@ func (c *runCommand) onHangup(reload *tokenReader, systemd *systemd) (stop func(
 // tokenReader reads the token files again.
 type tokenReader struct {
 	*settings
+	one     sync.Mutex   // a reading of files and what follows from it
 	given   agent.Config // with the tokens that came by themselves, not from files
 	agent   *agent.Agent
 	observe func(agent.Event)
 }
 
 func (t *tokenReader) read() error {
+	t.one.Lock()
+	defer t.one.Unlock()
 	idx, vow := t.given.IDXToken, t.given.VOWToken
-	if err := errors.Join(readToken("idx", t.idxFile, &idx), readToken("vow", t.vowFile, &vow)); err != nil {
-		return err
+	err := readToken("idx", t.idxFile, &idx)
+	if err == nil {
+		err = readToken("vow", t.vowFile, &vow)
+	}
+	if err != nil { // which is no fault of the command line by now
+		return errors.New(strings.TrimPrefix(err.Error(), errUsage.Error()+": "))
 	}
 	return t.agent.SetTokens(idx, vow)
 }

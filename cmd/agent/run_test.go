@@ -83,6 +83,9 @@ func TestRunsNeverOverlap(t *testing.T) {
 	until(t, func() bool { return strings.Count(c.output(), `"msg":"run_finished"`) >= 3 }, "three runs")
 	c.signal(t, syscall.SIGTERM)
 	c.wait(t)
+	if strings.Contains(c.output(), `"level":"ERROR"`) {
+		t.Errorf("being stopped is shown as an error:\n%s", c.output())
+	}
 	open := 0
 	for _, line := range strings.Split(c.output(), "\n") {
 		switch {
@@ -151,15 +154,14 @@ func TestRunReadsTokensAgain(t *testing.T) {
 	write("another-vow-token")
 	c.signal(t, syscall.SIGHUP)
 	c.until(t, "SIGHUP: the token files were read again")
-	before := s.source.Requests()
+	asked := s.source.Counters().Requests
 	s.source.Set(func(f *simulator.Faults) {
 		f.Latency, f.Tokens = 0, map[simulator.Feed]string{simulator.VOW: "another-vow-token"}
 	})
-	c.until(t, "Next sync at")
-	for _, r := range s.source.Requests()[len(before)+2:] { // two may have been on their way
-		if r.Feed == "" {
-			t.Errorf("asked with the old token: %+v", r)
-		}
+	// With the old one the run would have stopped here.
+	c.until(t, "SYNC COMPLETED")
+	if s.source.Counters().Requests < asked+3 {
+		t.Error("the run was over before the new token was wanted")
 	}
 	c.signal(t, syscall.SIGTERM)
 	if code := c.wait(t); code != exitDone || strings.Contains(c.output(), "another-vow-token") {
@@ -272,9 +274,9 @@ func TestRunTakesOver(t *testing.T) {
 	s := newSetup(t, harness.Small(), db)
 	other := *s
 	other.dir = filepath.Join(t.TempDir(), "other")
-	first := start(t, s.runArgs("--every", "1h", "--lease", "2s")...)
+	first := start(t, s.runArgs("--every", "1h", "--lease", "5s")...)
 	first.until(t, "Next sync at")
-	second := prepared(t, other.runArgs("--every", "1h", "--lease", "2s")...)
+	second := prepared(t, other.runArgs("--every", "1h", "--lease", "5s")...)
 	second.Env = append(second.Env, asHost+"=another-host")
 	if err := second.Start(); err != nil {
 		t.Fatal(err)
@@ -303,7 +305,7 @@ func TestRunTakesOver(t *testing.T) {
 		t.Errorf("history: %+v, %v, want the refusals as one entry", runs, err)
 	}
 	// The first comes back and finds that it is not the owner any more.
-	again := start(t, s.runArgs("--every", "1h", "--lease", "2s")...)
+	again := start(t, s.runArgs("--every", "1h", "--lease", "5s")...)
 	again.until(t, "another agent owns this destination")
 	for _, c := range []*command{second, again} {
 		c.signal(t, syscall.SIGTERM)
@@ -326,7 +328,7 @@ func TestRunHoldsItsStateDirectory(t *testing.T) {
 			t.Errorf("%s: exit %d:\n%s", args[0], code, second.output())
 		}
 	}
-	health := start(t, "health", "--ready", "--state-dir", s.dir)
+	health := start(t, "health", "--ready", "--state-dir", s.dir, "--vow-token-file", filepath.Join(s.dir, "being-replaced"))
 	if code := health.wait(t); code != exitDone {
 		t.Errorf("health: exit %d: %s", code, health.output())
 	}
@@ -335,6 +337,25 @@ func TestRunHoldsItsStateDirectory(t *testing.T) {
 	health = start(t, "health", "--state-dir", s.dir)
 	if code := health.wait(t); code != exitFailed || !strings.Contains(health.output(), "no agent runs on this state directory") {
 		t.Errorf("health without an agent: exit %d: %s", code, health.output())
+	}
+}
+
+// While the source does not answer, the status says what a run is at, and for how
+// long.
+func TestStatusTellsTheProblem(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, harness.Small(), harness.NewSQLite(t))
+	s.source.Set(func(f *simulator.Faults) { f.FeedDown = simulator.VOW })
+	c := start(t, s.args("--vow")...)
+	var st agent.Status
+	until(t, func() bool { st = s.status(t); return st.Problem != nil && st.Problem.Times >= 2 }, "the status has no problem")
+	if !strings.Contains(st.Problem.Text, "HTTP 503") || !st.Problem.RetryAt.After(st.Problem.At) {
+		t.Errorf("the problem: %+v", st.Problem)
+	}
+	s.source.Set(func(f *simulator.Faults) { f.FeedDown, f.Latency = "", 300*time.Millisecond })
+	until(t, func() bool { st := s.status(t); return st.Agent == nil || st.Problem == nil }, "the problem stays")
+	if code := c.wait(t); code != exitDone {
+		t.Errorf("exit %d:\n%s", code, c.output())
 	}
 }
 

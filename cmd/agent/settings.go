@@ -27,6 +27,9 @@ type settings struct {
 	filename string
 	memory   memoryLimit
 	schedule schedule
+	// withoutSource: the command does not ask the source, so its tokens are nobody's
+	// business: a file that is being replaced must not make a healthy agent look ill.
+	withoutSource bool
 }
 
 // schedule is what 'agent run' alone needs. It belongs to the settings, so that
@@ -133,6 +136,9 @@ func (s *settings) wrong() (out []wrongSetting) {
 	add("memory-limit", err)
 	if s.config.StateDir == "" {
 		add("state-dir", fmt.Errorf("%w: there is no home directory to keep the state in; set --state-dir", errUsage))
+	}
+	if s.withoutSource {
+		return out
 	}
 	add("idx-token-file", readToken("idx", s.idxFile, &s.config.IDXToken))
 	add("vow-token-file", readToken("vow", s.vowFile, &s.config.VOWToken))

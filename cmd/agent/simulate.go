@@ -91,6 +91,9 @@ func (c *simulateCommand) exec(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if !consoleOptions(c.stdout).Terminal {
+		_, _ = fmt.Fprintf(c.stderr, "serving %s until Ctrl-C; in another terminal: agent sync --config FILE, with the file that this is written to\n", s.url)
+	}
 	select {
 	case <-ctx.Done():
 		return nil // told to stop, which is how it ends

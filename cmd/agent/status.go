@@ -25,6 +25,7 @@ func newStatus(r *root) *ffcli.Command {
 	c := &statusCommand{root: r}
 	fs := r.flags("agent status")
 	c.register(fs, r.env)
+	c.withoutSource = true
 	only(fs, filesGroup)
 	r.examples(fs, "agent status", "agent status --watch # drawn anew each second", "agent status --json # for programs")
 	fs.BoolVar(&c.json, "json", false, "one JSON document; with --watch one a line")

@@ -140,8 +140,8 @@ func consoleOptions(w io.Writer) console.Options {
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return o
 	}
-	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
-		o.Width = width
+	if width, height, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+		o.Width, o.Height = width, height
 	}
 	o.Terminal = true
 	return o

@@ -70,7 +70,13 @@ type Error struct {
 	Cause error
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("%s: SQLite: %v", e.Op, e.Cause) }
+func (e *Error) Error() string {
+	text := fmt.Sprintf("%s: SQLite: %v", e.Op, e.Cause)
+	if e.Code == sqlite3.SQLITE_FULL {
+		text += "; make room on the disk of the database file"
+	}
+	return text
+}
 
 func (e *Error) Unwrap() error { return e.Cause }
 

@@ -44,11 +44,14 @@ func (b *bars) start(e agent.PassStarted) {
 	style := mpb.BarStyle().Lbound("").Rbound("").Filler("█").Tip("█").Padding("░")
 	width := max(10, min(40, b.o.Width-60))
 	b.all = mpb.New(mpb.WithOutput(b.under), mpb.WithWidth(width), mpb.WithRefreshRate(200*time.Millisecond), mpb.WithAutoRefresh())
-	b.bar = b.all.New(max(b.total, 1), style,
+	// Made without a total, a bar never completes by itself, however far it comes:
+	// a count may be too low, or there is none. finish ends it.
+	b.bar = b.all.New(-1, style,
 		mpb.PrependDecorators(decor.Name(agent.Title(e.Stream)+" ")),
 		mpb.AppendDecorators(decor.Any(b.text)),
 		mpb.BarRemoveOnComplete())
-	b.bar.SetCurrent(min(e.Done, max(b.total, 1)-1))
+	b.bar.SetTotal(max(b.total, 1), false)
+	b.bar.SetCurrent(e.Done)
 }
 
 // text is what stands behind the bar: how far, how fast, how long still.
@@ -78,8 +81,7 @@ func (b *bars) progress(e agent.Progress) {
 		b.bar.SetCurrent(e.Done)
 		return
 	}
-	// The bar is ended by finish: a count that was too low must not end it.
-	b.bar.SetTotal(max(*e.Total, e.Done)+1, false)
+	b.bar.SetTotal(max(*e.Total, e.Done), false)
 	b.bar.SetCurrent(e.Done)
 }
 

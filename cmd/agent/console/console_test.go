@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -134,6 +135,7 @@ func statuses() map[string]agent.Status {
 	}
 	run.Streams[1].Pass = &agent.PassStatus{StartedAt: now().Add(-time.Minute), Page: 16, Batch: 6, Total: &total}
 	run.Streams[1].Rate, run.Streams[1].SecondsLeft = &rate, &left
+	run.Problem = &agent.ProblemStatus{At: now(), RetryAt: now().Add(4 * time.Second), Times: 3, Text: "source, media: read Media: HTTP 503"}
 	waits := agent.Status{
 		At: now(), StateDir: "/var/lib/resoagent", Agent: process, Streams: slices.Clone(streams), Rejects: 3,
 		Schedule: &agent.ScheduleStatus{EverySeconds: 900, NextRunAt: &next, Failures: 2},
@@ -209,6 +211,76 @@ func TestBars(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "SYNC COMPLETED") || !strings.Contains(out.String(), "attempt 2 in 1.5 seconds") {
 		t.Errorf("lines are missing:\n%s", out.String())
+	}
+}
+
+// screen is a terminal that several goroutines write to.
+type screen struct {
+	mu  sync.Mutex
+	out bytes.Buffer
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.Write(p)
+}
+
+func (s *screen) until(tb testing.TB, text string) {
+	tb.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		s.mu.Lock()
+		out := s.out.String()
+		s.mu.Unlock()
+		if strings.Contains(out, text) {
+			return
+		}
+		if time.Now().After(deadline) {
+			tb.Fatalf("no %q in %q", text, out)
+		}
+		time.Sleep(10 * time.Millisecond) // a poll with a deadline
+	}
+}
+
+// The bar goes on behind a count that was too low, and where there is none.
+func TestBarsWithoutACount(t *testing.T) {
+	few := int64(10)
+	for _, total := range []*int64{nil, &few} {
+		s := &screen{}
+		text := NewText(s, Options{Terminal: true, Width: 100})
+		text.Observe(agent.PassStarted{Stream: agent.Media, Full: true, Total: total})
+		for _, done := range []int64{5, 500, 50_000} {
+			text.Observe(agent.Progress{Stream: agent.Media, Done: done, Total: total})
+		}
+		s.until(t, "50,000")
+		text.Observe(agent.Progress{Stream: agent.Media, Done: 70_000, Total: total})
+		s.until(t, "70,000")
+		text.Close()
+	}
+}
+
+// A frame fits the terminal, whatever it holds.
+func TestFrame(t *testing.T) {
+	var long strings.Builder
+	for range 60 {
+		long.WriteString(strings.Repeat("█ word ", 30) + "\n")
+	}
+	for _, height := range []int{10, 24, 80} {
+		var out bytes.Buffer
+		if err := Frame(&out, []byte(long.String()), Options{Terminal: true, Width: 80, Height: height}); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(out.String(), "\n")
+		if len(lines)-1 > height-1 {
+			t.Errorf("%d lines on %d rows", len(lines)-1, height)
+		}
+		for _, line := range lines {
+			plain := strings.NewReplacer("\x1b[H", "", "\x1b[K", "", "\x1b[J", "").Replace(line)
+			if n := len([]rune(plain)); n > 80 {
+				t.Errorf("a line of %d columns: %q", n, plain)
+			}
+		}
 	}
 }
 

@@ -34,6 +34,8 @@ func duration(d time.Duration) string {
 	switch {
 	case d < time.Second:
 		return d.Round(time.Millisecond).String()
+	case d.Round(100*time.Millisecond) == time.Second:
+		return "1 second"
 	case d < 10*time.Second:
 		return strings.TrimSuffix(d.Round(100*time.Millisecond).String(), "s") + " seconds"
 	case d < time.Minute:

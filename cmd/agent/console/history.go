@@ -30,7 +30,7 @@ func History(w io.Writer, runs []agent.RunRecord) {
 	for _, r := range runs {
 		t.AppendRow(table.Row{
 			began(r), took(r), outcome(r), number(r.Processed),
-			bar(float64(r.Processed) / float64(max(1, most))), number(r.Failed), number(r.Skipped),
+			bar(float64(r.Processed)/float64(max(1, most)), 10), number(r.Failed), number(r.Skipped),
 		})
 	}
 	t.Render()
@@ -41,7 +41,15 @@ func History(w io.Writer, runs []agent.RunRecord) {
 	}
 }
 
-func began(r agent.RunRecord) string { return r.StartedAt.UTC().Format("2006-01-02 15:04:05Z") }
+func began(r agent.RunRecord) string { return r.StartedAt.UTC().Format("2006-01-02 15:04Z") }
+
+// ended is when a run ended, or began where that is not known.
+func ended(r agent.RunRecord) *time.Time {
+	if r.FinishedAt != nil {
+		return r.FinishedAt
+	}
+	return &r.StartedAt
+}
 
 func took(r agent.RunRecord) string {
 	if r.Seconds == nil {

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 
 	"resoagent/agent"
 )
@@ -21,6 +22,8 @@ func newTable(w io.Writer) table.Writer {
 func Plan(w io.Writer, items []agent.PlanItem, left []string) {
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
 	t := newTable(w)
+	t.Style().Format.Footer = text.FormatDefault // MiB, not MIB
+	t.SetColumnConfigs(rightFrom(3, 4))
 	t.AppendHeader(table.Row{"Stream", "From", "Records", "Disk, about"})
 	var records, bytes int64
 	unknown := false

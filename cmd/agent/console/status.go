@@ -22,11 +22,25 @@ func Status(w io.Writer, s agent.Status) {
 	if s.Schedule != nil && s.Schedule.Failures > 0 {
 		say("                  %s in a row", plural(int64(s.Schedule.Failures), "failed run"))
 	}
+	if p := s.Problem; p != nil {
+		say("Problem:          %s, next try %s: %s", plural(int64(p.Times), "time"), ago(&p.RetryAt, s.At), text.Trim(p.Text, mostError))
+	}
 	if r := s.LastRun; r != nil && !r.Done {
-		say("Last run:         %s, %s: %s", outcome(*r), ago(&r.StartedAt, s.At), reason(*r))
+		say("Last run:         %s, %s: %s", outcome(*r), ago(ended(*r), s.At), reason(*r))
 	}
 	say("Last success:     %s", ago(s.LastSuccessAt, s.At))
 	say("")
+	passes := 0
+	for _, st := range s.Streams {
+		if st.Pass != nil {
+			passes++
+			say("%s", pass(st))
+			say("  %s%s; begun %s", speed(st), place(st), ago(&st.Pass.StartedAt, s.At))
+		}
+	}
+	if passes > 0 {
+		say("")
+	}
 	t := newTable(w)
 	t.AppendHeader(table.Row{"Stream", "Position", "Behind now", "Last finished"})
 	for _, st := range s.Streams {
@@ -43,18 +57,7 @@ func Status(w io.Writer, s agent.Status) {
 	}
 	t.Render()
 	say("")
-	passes := 0
-	for _, st := range s.Streams {
-		if st.Pass != nil {
-			passes++
-			say("%s", pass(st))
-			say("  %s (begun %s)", place(st), ago(&st.Pass.StartedAt, s.At))
-		}
-	}
-	if passes > 0 {
-		say("")
-	}
-	say("Property keys:    %s; Bloom filter %s, %.2f%% false positives%s", number(int64(s.KeySet.Keys)), //nolint:gosec // far below the limit
+	say("Property keys:    %s; Bloom filter %s, %.2f%% false positives (%s)", number(int64(s.KeySet.Keys)), //nolint:gosec // far below the limit
 		size(int64(s.KeySet.BloomBits/8)), 100*s.KeySet.FalsePositiveRate, measured(s.KeySet)) //nolint:gosec // as above
 	say("Missing parents:  %s", number(s.OrphanParents))
 	rejects := number(s.Rejects)
@@ -78,7 +81,7 @@ func process(s agent.Status) string {
 func underWay(s agent.Status) string {
 	switch {
 	case s.Run != nil:
-		return fmt.Sprintf("syncing for %s, run %s", duration(s.At.Sub(s.Run.StartedAt)), s.Run.ID)
+		return fmt.Sprintf("syncing for %s, run %.13s", duration(s.At.Sub(s.Run.StartedAt)), s.Run.ID)
 	case s.Schedule != nil && s.Schedule.NextRunAt != nil:
 		return fmt.Sprintf("waiting; next sync %s (%s)", ago(s.Schedule.NextRunAt, s.At), s.Schedule.NextRunAt.Format(time.RFC3339))
 	case s.Agent != nil:
@@ -108,18 +111,15 @@ func behind(s agent.StreamStatus) string {
 	return Span(time.Duration(*s.LagSeconds * float64(time.Second)))
 }
 
-// barWidth is that of the bars in status and history, in columns.
-const barWidth = 20
-
-// bar is a bar of which share, 0 to 1, is filled. There is always a little where
-// there is anything.
-func bar(share float64) string {
-	full := int(share*barWidth + 0.5)
+// bar is a bar of some columns of which share, 0 to 1, is filled. There is always
+// a little where there is anything.
+func bar(share float64, columns int) string {
+	full := int(share*float64(columns) + 0.5)
 	if share > 0 {
 		full = max(1, full)
 	}
-	full = min(full, barWidth)
-	return strings.Repeat("█", full) + strings.Repeat("░", barWidth-full)
+	full = min(full, columns)
+	return strings.Repeat("█", full) + strings.Repeat("░", columns-full)
 }
 
 // pass says how far a pass under way, or one that was interrupted, has come.
@@ -127,15 +127,20 @@ func pass(s agent.StreamStatus) string {
 	done := s.Done()
 	text := fmt.Sprintf("%-14s ", s.Name)
 	if total := s.Pass.Total; total != nil && *total > 0 {
-		text += fmt.Sprintf("%s %.1f%%  %s of %s", bar(float64(done)/float64(*total)), percent(done, *total), number(done), number(*total))
+		text += fmt.Sprintf("%s %.1f%%  %s of %s", bar(float64(done)/float64(*total), 20), percent(done, *total), number(done), number(*total))
 	} else {
 		text += number(done) + " so far; the source does not count"
 	}
+	return text
+}
+
+// speed is what stands before the place: rate and time left.
+func speed(s agent.StreamStatus) (text string) {
 	if s.Rate != nil {
-		text += fmt.Sprintf("  %s/s", number(int64(*s.Rate)))
+		text = number(int64(*s.Rate)) + "/s, "
 	}
 	if s.SecondsLeft != nil {
-		text += fmt.Sprintf("  %s left", Span(time.Duration(*s.SecondsLeft*float64(time.Second))))
+		text += Span(time.Duration(*s.SecondsLeft*float64(time.Second))) + " left; "
 	}
 	return text
 }
@@ -158,9 +163,9 @@ func place(s agent.StreamStatus) string {
 // measured tells a false-positive rate that was measured from the estimate.
 func measured(k agent.KeySetStatus) string {
 	if k.Absent < 1000 {
-		return " by its fill"
+		return "by its fill"
 	}
-	return fmt.Sprintf(" measured over %s look-ups", number(int64(k.Absent))) //nolint:gosec // far below the limit
+	return "measured"
 }
 
 func disk(s agent.Status) string {
@@ -177,7 +182,7 @@ func disk(s agent.Status) string {
 // rightFrom has columns aligned to the right, as numbers are.
 func rightFrom(first, last int) (out []table.ColumnConfig) {
 	for n := first; n <= last; n++ {
-		out = append(out, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight})
+		out = append(out, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight, AlignFooter: text.AlignRight})
 	}
 	return out
 }

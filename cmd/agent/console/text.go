@@ -14,6 +14,7 @@ import (
 type Options struct {
 	Terminal bool       // w is a terminal: show bars in place of batch lines
 	Width    int        // of the terminal, in columns
+	Height   int        // and in rows; 0: unknown
 	Quiet    bool       // only phases, problems and the summary
 	Level    slog.Level // above info: only what is as important; debug: every event
 }
@@ -288,9 +289,15 @@ func batch(window, page int) string {
 
 func (t *Text) pageFetched(e agent.PageFetched) {
 	noun := records(e.Stream)
+	if e.Records == 0 && e.Again {
+		return // said already
+	}
 	if e.Records == 0 {
 		t.batch("📭 %s: no further %s", batch(e.Window, e.Page), noun)
 		return
+	}
+	if e.Records == 1 {
+		noun = strings.TrimSuffix(noun, "s")
 	}
 	t.batch("📥 %s: Fetched %s %s", batch(e.Window, e.Page), number(int64(e.Records)), noun)
 }

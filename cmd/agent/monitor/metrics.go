@@ -44,10 +44,10 @@ func newMetrics(o Options) *meters {
 		records: counter("resoagent_records_total",
 			"Records that the source sent, by what became of them; what --lookback reads again and finds known is left out.", "stream", "result"),
 		pages: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "resoagent_page_duration_seconds", Help: "Time that the source took for a page, from the request to its last record.",
+			Name: "resoagent_page_duration_seconds", Help: "Time that the source took for a page of a pass, from the request to its last record.",
 			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}, []string{"stream"}),
-		throttle: counter("resoagent_throttle_seconds_total", "Time spent waiting between requests: the configured delay, and what a 429 adds.", "stream"),
+		throttle: counter("resoagent_throttle_seconds_total", "Time that passes have spent waiting to ask for a page: the configured delay, and what a 429 adds.", "stream"),
 		retries:  counter("resoagent_retries_total", "Attempts that failed and were made again, by cause.", "cause"),
 		runs:     counter("resoagent_runs_total", "Runs that have ended, by how.", "result"),
 		duration: prometheus.NewGauge(prometheus.GaugeOpts{Name: "resoagent_last_run_duration_seconds", Help: "How long the run took that ended last."}),

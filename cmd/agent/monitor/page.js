@@ -16,7 +16,7 @@
       setTimeout(refresh, quick);
       return;
     }
-    fetch('/', {cache: 'no-store'}).then(function (answer) {
+    fetch('/', {cache: 'no-store', signal: AbortSignal.timeout(8000)}).then(function (answer) {
       if (!answer.ok) throw new Error('HTTP ' + answer.status);
       return answer.text();
     }).then(function (text) {

@@ -69,6 +69,9 @@ func (s *Server) Serve(m *Monitor, subject Subject) {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.http.Handler = m.Handler(subject)
+	if s.Loopback() {
+		s.http.Handler = local(s.http.Handler)
+	}
 	s.running.Go(func() { m.course.run(ctx, m.options.Now) })
 	s.running.Go(func() { _ = s.http.Serve(s.listener) }) // it ends with Close
 }
