@@ -5,6 +5,7 @@ import (
 	"errors"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"resoagent/checkpoint"
@@ -52,7 +53,7 @@ func (a *Agent) beginJournal(report *Report) error {
 		}
 		if before.ID != "" {
 			died := checkpoint.Run{ID: before.ID, StartedAt: before.StartedAt, Mirrored: true, Error: errDied.Error()}
-			if err := putFailure(tx, died); err != nil {
+			if err := putFailure(tx, died, died.Error); err != nil {
 				return err
 			}
 		}
@@ -80,7 +81,7 @@ func (a *Agent) journalFailure(f *failure) {
 				return err
 			}
 		}
-		return putFailure(tx, run)
+		return putFailure(tx, run, rootOf(f.why))
 	})
 	if err != nil {
 		a.unjournaled = f
@@ -98,14 +99,14 @@ func endOf(err error) string {
 // putFailure stores a run that did not finish. One that ends like the one before
 // it, with nothing done, only raises that one's count: a source that is away for a
 // week, or a host that kills the agent again and again, must not push the runs
-// before out of the journal.
-func putFailure(tx *checkpoint.Tx, run checkpoint.Run) error {
+// before out of the journal. root is what was wrong, without the place.
+func putFailure(tx *checkpoint.Tx, run checkpoint.Run, root string) error {
 	last, ok, err := tx.LastRun()
 	if err != nil {
 		return err
 	}
 	nothing := run.Own == nil || *run.Own == checkpoint.Counters{}
-	if ok && last.ID != run.ID && nothing && sameWords(last.Error, run.Error) {
+	if ok && last.ID != run.ID && nothing && last.Error != "" && strings.HasSuffix(words(last.Error), words(root)) {
 		last.Repeats, last.FinishedAt, last.Error = last.Repeats+1, run.FinishedAt, run.Error
 		run = last
 	}
@@ -115,11 +116,20 @@ func putFailure(tx *checkpoint.Tx, run checkpoint.Run) error {
 	return tx.TrimRuns(journalLength)
 }
 
-// sameWords compares two errors without their numbers, and without what stands in
-// quotes: attempts, times, ports and keys differ each time.
-func sameWords(a, b string) bool {
-	words := regexp.MustCompile(`"[^"]*"|[0-9]+`)
-	return words.ReplaceAllString(a, "") == words.ReplaceAllString(b, "")
+// rootOf is what source or destination said, without the stream, window and page
+// where it happened.
+func rootOf(err error) string {
+	var k kinded
+	if errors.As(err, &k) {
+		return k.Error()
+	}
+	return endOf(err)
+}
+
+// words are an error without its numbers, and without what stands in quotes:
+// attempts, times, ports and keys differ each time.
+func words(text string) string {
+	return regexp.MustCompile(`"[^"]*"|[0-9]+`).ReplaceAllString(text, "")
 }
 
 // noteFigures keeps what the destination says of itself where 'agent status'

@@ -106,4 +106,7 @@ type refused interface{ Refused() bool }
 type throttled interface{ Throttled() bool }
 
 // kinded is said by errors that know which of a few kinds they are of.
-type kinded interface{ Kind() string }
+type kinded interface {
+	error
+	Kind() string
+}

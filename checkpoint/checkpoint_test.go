@@ -327,7 +327,7 @@ func copyFile(tb testing.TB, from, to string) {
 // Trimming leaves the last run that finished, however many have failed since.
 func TestTrimRunsLeavesTheLastSuccess(t *testing.T) {
 	f := open0(t, t.TempDir())
-	defer f.Close()
+	t.Cleanup(func() { _ = f.Close() })
 	err := f.Update(func(tx *Tx) error {
 		for i := range 20 {
 			r := Run{ID: fmt.Sprintf("%03d", i), Mirrored: true, Error: "away"}
