@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v3"
 
@@ -23,20 +21,7 @@ type exported map[string]map[string][]string
 
 func (x exported) scrape(tb testing.TB, url string) {
 	tb.Helper()
-	code, _, text := get(tb, url+"/metrics")
-	if code != http.StatusOK {
-		tb.Fatalf("metrics: %d: %s", code, text)
-	}
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	samples, err := expfmt.ExtractSamples(&expfmt.DecodeOptions{}, values(families)...)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	for _, s := range samples {
+	for _, s := range scrape(tb, url) {
 		name := string(s.Metric[model.MetricNameLabel])
 		if x[name] == nil {
 			x[name] = make(map[string][]string)

@@ -47,8 +47,8 @@ func get(tb testing.TB, url string) (code int, header http.Header, body string) 
 	return answer.StatusCode, answer.Header, string(text)
 }
 
-// metrics are the samples of a scrape, by name and labels as they are written.
-func metrics(tb testing.TB, url string) map[string]float64 {
+// scrape asks for the metrics as Prometheus does.
+func scrape(tb testing.TB, url string) model.Vector {
 	tb.Helper()
 	code, _, text := get(tb, url+"/metrics")
 	if code != http.StatusOK {
@@ -63,8 +63,14 @@ func metrics(tb testing.TB, url string) map[string]float64 {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return samples
+}
+
+// metrics are the samples of a scrape, by name and labels as they are written.
+func metrics(tb testing.TB, url string) map[string]float64 {
+	tb.Helper()
 	out := make(map[string]float64)
-	for _, s := range samples {
+	for _, s := range scrape(tb, url) {
 		out[s.Metric.String()] = float64(s.Value)
 	}
 	return out
