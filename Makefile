@@ -44,7 +44,7 @@ test: ## run all tests under the race detector
 	scripts/test-prerequisites
 	go test -parallel 8 -timeout 20m ./agent -parallel-windows 1
 	go test -parallel 8 -timeout 20m ./agent -parallel-windows 4
-	go test -race -gcflags=all=-d=checkptr=0 -parallel 8 -timeout 20m ./...
+	go test -race -gcflags=all=-d=checkptr=0 -parallel 8 -timeout 40m ./...
 
 check: fmt-check vet lint vulns fuzz-briefly test ## what has to pass before a change goes in
 

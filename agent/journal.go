@@ -106,7 +106,7 @@ func putFailure(tx *checkpoint.Tx, run checkpoint.Run, root string) error {
 		return err
 	}
 	nothing := run.Own == nil || *run.Own == checkpoint.Counters{}
-	if ok && last.ID != run.ID && nothing && last.Error != "" && strings.HasSuffix(words(last.Error), words(root)) {
+	if ok && last.ID != run.ID && nothing && last.Error != "" && strings.Contains(words(last.Error), words(root)) {
 		last.Repeats, last.FinishedAt, last.Error = last.Repeats+1, run.FinishedAt, run.Error
 		run = last
 	}
