@@ -1,9 +1,14 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"resoagent/internal/record"
+	"resoagent/migrations"
 )
 
 // The next run begins an interval behind the start of the last, spread by the
@@ -102,4 +107,38 @@ func TestRate(t *testing.T) {
 	if len(r.points) > 64 {
 		t.Errorf("%d points are kept", len(r.points))
 	}
+}
+
+// lease counts what is done with it.
+type lease struct{ renewed, released int }
+
+func (l *lease) Claim(context.Context, record.Owner, []string) ([]record.Mark, error) {
+	return nil, errors.New("not asked for")
+}
+func (l *lease) Renew(context.Context, time.Duration) error { l.renewed++; return nil }
+func (l *lease) Release(context.Context) error              { l.released++; return nil }
+
+// A run that could not claim the destination leaves it held as it was: between the
+// runs of a schedule it stays this agent's.
+func TestFailedClaimGoesOnHolding(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := &lease{}
+		a := &Agent{config: DefaultConfig(), owner: l, keepsClaim: true, migrate: func(context.Context) (migrations.Result, error) {
+			return migrations.Result{}, errors.New("a right was revoked")
+		}}
+		a.hold(t.Context())
+		if _, _, _, err := a.claim(t.Context()); err == nil {
+			t.Fatal("it went through")
+		}
+		time.Sleep(3 * a.config.Lease) // of the test's own clock
+		synctest.Wait()
+		if l.renewed < 8 || l.released != 0 {
+			t.Errorf("renewed %d times in three leases, given back %d times", l.renewed, l.released)
+		}
+		a.letGo(t.Context())
+		if l.released != 1 {
+			t.Errorf("given back %d times at the end", l.released)
+		}
+	})
 }

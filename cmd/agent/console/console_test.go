@@ -51,6 +51,7 @@ func events() []agent.Event {
 		agent.Retrying{What: "source, idx_property", Attempt: 1, Wait: 1500 * time.Millisecond, Err: agent.ErrStuck},
 		agent.PageStored{Stream: agent.IDXProperty, Page: 1, Processed: 5000, Successful: 4987, Failed: 13, Done: 5000, Total: &total},
 		agent.PageFetched{Stream: agent.IDXProperty, Page: 2},
+		agent.PageFetched{Stream: agent.IDXProperty, Page: 2, Again: true}, // is not said twice
 		agent.PassFinished{PassReport: agent.PassReport{
 			Stream: agent.IDXProperty, Counters: checkpoint.Counters{Written: 15000, Unchanged: 420, Failed: 12}, Pages: 3, Duration: 61 * time.Second, Unfit: 1,
 			Check: &agent.Check{Source: 15440, Rows: 15420, Rejected: 12},
