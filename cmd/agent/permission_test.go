@@ -23,7 +23,7 @@ func TestStatusAsSomebodyElse(t *testing.T) {
 		// Root may read everything, so it is another user who asks; up to the state
 		// directory the way is free.
 		for dir := filepath.Dir(s.dir); dir != filepath.Dir(dir) && dir != os.TempDir(); dir = filepath.Dir(dir) {
-			if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the test's own
+			if err := os.Chmod(dir, 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -32,7 +32,7 @@ func TestStatusAsSomebodyElse(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.Path = filepath.Join(filepath.Dir(s.dir), "agent")
-		if err := os.WriteFile(c.Path, binary, 0o755); err != nil { //nolint:gosec // to be run by that user
+		if err := os.WriteFile(c.Path, binary, 0o755); err != nil {
 			t.Fatal(err)
 		}
 		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
