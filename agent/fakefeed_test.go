@@ -114,9 +114,9 @@ func (f *fakeFeed) matching(q record.Query) []fakeRow {
 	return rows
 }
 
-func (f *fakeFeed) Page(ctx context.Context, q record.Query, yield func(record.Record) error) error {
+func (f *fakeFeed) Page(ctx context.Context, q record.Query, yield func(record.Record) error) (end record.PageEnd, err error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return end, err
 	}
 	f.live(streamOf(q))
 	rows := f.matching(q)
@@ -130,7 +130,7 @@ func (f *fakeFeed) Page(ctx context.Context, q record.Query, yield func(record.R
 	}
 	for i, r := range rows {
 		if i == cut {
-			return brief{}
+			return end, brief{}
 		}
 		rec := record.Record{
 			Key: r.key, Parent: r.parent, Timestamp: r.stamp(), Time: r.at, Deleted: r.deleted, Hash: r.version, JSON: []byte("{}"),
@@ -140,13 +140,13 @@ func (f *fakeFeed) Page(ctx context.Context, q record.Query, yield func(record.R
 			rec.Reason = "broken"
 		}
 		if err := yield(rec); err != nil {
-			return err
+			return end, err
 		}
 	}
 	if cut >= 0 {
-		return brief{}
+		return end, brief{}
 	}
-	return nil
+	return end, nil
 }
 
 func (f *fakeFeed) Count(_ context.Context, q record.Query) (int64, bool, error) {

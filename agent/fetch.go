@@ -140,7 +140,7 @@ func (f *fetcher) fetchPage(ctx context.Context) (n int, err error) {
 		waited += asked.Sub(begun)
 		q := f.query()
 		q.Second, q.Top = f.second, f.stream.sizes.Page-f.rows
-		err = f.source.Page(ctx, q, func(r record.Record) error { return f.take(ctx, r) })
+		_, err = f.source.Page(ctx, q, func(r record.Record) error { return f.take(ctx, r) })
 		took += time.Since(asked)
 		f.pace.leave(asked, err)
 		if err == nil {

@@ -12,9 +12,11 @@ import (
 // for a pause.
 type Source interface {
 	// Page yields the records behind the query's cursor, at most Top, in the
-	// order of (timestamp, key). After an error the records that were yielded
-	// are good. An error of yield is returned as it is.
-	Page(ctx context.Context, q record.Query, yield func(record.Record) error) error
+	// order of (timestamp, key), or those behind the query's link, if it has one:
+	// a link that leads to another origin than the source's own is an error that
+	// does not pass. After an error the records that were yielded are good. An
+	// error of yield is returned as it is.
+	Page(ctx context.Context, q record.Query, yield func(record.Record) error) (record.PageEnd, error)
 	// Count tells how many records lie behind the cursor, or in all; ok is
 	// false if the source does not count.
 	Count(ctx context.Context, q record.Query) (n int64, ok bool, err error)

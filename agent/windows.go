@@ -101,7 +101,7 @@ func (c *cutter) first(ctx context.Context, retry *retrier) (at time.Time, ok bo
 		if err != nil {
 			return at, false, err
 		}
-		err = c.agent.source.Page(ctx, q, func(r record.Record) error {
+		_, err = c.agent.source.Page(ctx, q, func(r record.Record) error {
 			at, ok = r.Time, !r.Time.IsZero()
 			return nil
 		})

@@ -30,6 +30,18 @@ type Query struct {
 	Before string // one that is not; "" for no bound
 	Only   Only   // nothing but these records, if it has keys
 	Top    int
+	// Next asks by the link of the page before, and by nothing else of the above
+	// but Shape and Feed; "" for no link.
+	Next string
+}
+
+// PageEnd is what an answer says beside its records. After an error it has what
+// was known by then.
+type PageEnd struct {
+	Next    string // link to the next page, absolute; "" for none
+	Count   int64  // if it was Counted
+	Counted bool
+	Date    time.Time // of the answer, by the source's clock; zero if it does not say
 }
 
 // Only bounds a query to the records that have one of a few values in a field.

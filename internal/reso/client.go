@@ -108,13 +108,18 @@ func roots(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// get asks for a resource and gives the body of a good answer.
-func (c *Client) get(ctx context.Context, feed, resource, query string) (*body, error) {
-	// The whole answer hangs on a context that the stall clock can cancel.
-	ctx, cancel := context.WithCancelCause(ctx)
+// address is where a resource is asked for.
+func (c *Client) address(resource, query string) *url.URL {
 	address := *c.root
 	address.Path += "/" + resource
 	address.RawQuery = query
+	return &address
+}
+
+// get asks for a resource and gives the body of a good answer.
+func (c *Client) get(ctx context.Context, feed, resource string, address *url.URL) (*body, error) {
+	// The whole answer hangs on a context that the stall clock can cancel.
+	ctx, cancel := context.WithCancelCause(ctx)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
 	if err != nil {
 		cancel(nil)
@@ -140,7 +145,7 @@ func (c *Client) get(ctx context.Context, feed, resource, query string) (*body, 
 		cancel(nil)
 		return nil, err
 	}
-	return &body{header: response.Header, in: response.Body, clock: clock, cancel: cancel, ctx: ctx, limit: c.limit}, nil
+	return &body{address: address, header: response.Header, in: response.Body, clock: clock, cancel: cancel, ctx: ctx, limit: c.limit}, nil
 }
 
 // connectError drops the URL that net/http puts before the cause: it is long,
@@ -165,11 +170,12 @@ func (c *Client) connectError(ctx context.Context, resource string, err error) e
 
 // body is an answer's body, with limits on silence and on size.
 type body struct {
-	header http.Header
-	in     io.ReadCloser
-	clock  *stallClock
-	cancel context.CancelCauseFunc
-	ctx    context.Context
+	address *url.URL // that was asked
+	header  http.Header
+	in      io.ReadCloser
+	clock   *stallClock
+	cancel  context.CancelCauseFunc
+	ctx     context.Context
 
 	total, limit int64 // bytes read, and how many at most
 }

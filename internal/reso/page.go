@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -18,14 +19,38 @@ import (
 // Page asks for one page and calls yield with each record as it arrives. After
 // an error the records that were yielded are good: the page can be taken up
 // again behind the last of them. An error of yield is returned as it is.
-func (c *Client) Page(ctx context.Context, q record.Query, yield func(record.Record) error) error {
-	b, err := c.ask(ctx, q, pageQuery)
+func (c *Client) Page(ctx context.Context, q record.Query, yield func(record.Record) error) (record.PageEnd, error) {
+	b, err := c.askPage(ctx, q)
 	if err != nil {
-		return err
+		return record.PageEnd{}, err
 	}
 	defer b.Close() //nolint:errcheck // an error of closing a body that was read says nothing
 	p := page{resource: q.Shape.Resource, shape: q.Shape, body: b, secret: c.secret(), yield: yield}
-	return p.read(ctx)
+	err = p.read(ctx)
+	return p.end(), err
+}
+
+// askPage asks for a page by its link, or else by its filter.
+func (c *Client) askPage(ctx context.Context, q record.Query) (*body, error) {
+	if q.Next == "" {
+		return c.ask(ctx, q, pageQuery)
+	}
+	address, err := c.follow(q)
+	if err != nil {
+		return nil, err
+	}
+	return c.get(ctx, q.Feed, q.Shape.Resource, address)
+}
+
+func (p *page) end() record.PageEnd {
+	e := record.PageEnd{Next: resolve(p.next, p.body.address), Count: p.count, Counted: p.counted}
+	if e.Next == "" {
+		e.Next = resolve(linkHeader(p.body.header, "next"), p.body.address)
+	}
+	if at, err := http.ParseTime(p.body.header.Get("Date")); err == nil {
+		e.Date = at
+	}
+	return e
 }
 
 // Count asks how many records lie behind the query's cursor, or in all. ok is
@@ -55,7 +80,7 @@ func (c *Client) ask(ctx context.Context, q record.Query, build func(record.Quer
 		if err != nil {
 			return nil, err
 		}
-		return c.get(ctx, q.Feed, q.Shape.Resource, query)
+		return c.get(ctx, q.Feed, q.Shape.Resource, c.address(q.Shape.Resource, query))
 	}
 	noIn := c.noIn.Load()
 	b, err := try(noIn)
@@ -82,7 +107,7 @@ type page struct {
 	count    int64
 	counted  bool
 	hasValue bool
-	next     bool // there is a next link, which is not used
+	next     string // link to the next page, as it stands there
 }
 
 // yieldError tells an error of the receiver from one of the source.
@@ -162,8 +187,15 @@ func (p *page) member(dec *jsontext.Decoder, in *bufio.Reader) (*jsontext.Decode
 		p.count, p.counted = n, err == nil && n >= 0
 		return dec, nil
 	case "@odata.nextLink", "@nextLink":
-		p.next = dec.PeekKind() == '"'
-		return dec, dec.SkipValue()
+		if dec.PeekKind() != '"' {
+			return dec, dec.SkipValue()
+		}
+		link, err := dec.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		p.next = link.String()
+		return dec, nil
 	case "error":
 		raw, err := dec.ReadValue()
 		if err != nil {

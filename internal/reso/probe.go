@@ -122,7 +122,7 @@ func (p *probe) page(ctx context.Context, s record.Subject, q record.Query, sele
 			return nil
 		}}
 		err = in.read(ctx)
-		a.next = in.next
+		a.next = in.end().Next != ""
 		return err
 	})
 	return a, err

@@ -42,7 +42,7 @@ func query() record.Query { return record.Query{Shape: record.Property(), Feed: 
 
 func keys(tb testing.TB, c *Client) (keys []string, err error) {
 	tb.Helper()
-	err = c.Page(tb.Context(), query(), func(r record.Record) error {
+	_, err = c.Page(tb.Context(), query(), func(r record.Record) error {
 		keys = append(keys, r.Key)
 		return nil
 	})
@@ -300,7 +300,7 @@ func TestStall(t *testing.T) {
 		}
 	})
 	slow.stall = 300 * time.Millisecond
-	err = slow.Page(t.Context(), query(), func(record.Record) error {
+	_, err = slow.Page(t.Context(), query(), func(record.Record) error {
 		<-time.After(350 * time.Millisecond)
 		return nil
 	})
@@ -324,7 +324,7 @@ func TestGzipBomb(t *testing.T) {
 		_ = z.Close()
 	})
 	var got []record.Record
-	err := c.Page(t.Context(), query(), func(r record.Record) error {
+	_, err := c.Page(t.Context(), query(), func(r record.Record) error {
 		got = append(got, r)
 		return nil
 	})
@@ -357,7 +357,7 @@ func TestBadRecordCostsNoNeighbour(t *testing.T) {
 			})
 			var good []string
 			var reasons []string
-			err := c.Page(t.Context(), query(), func(r record.Record) error {
+			_, err := c.Page(t.Context(), query(), func(r record.Record) error {
 				if r.Reason == "" {
 					good = append(good, r.Key)
 				} else {
@@ -461,12 +461,12 @@ func TestYieldErrorComesBack(t *testing.T) {
 		_, _ = io.WriteString(w, `{"value":[`+rows("a", "b")+`]}`)
 	})
 	own := errors.New("own")
-	if err := c.Page(t.Context(), query(), func(record.Record) error { return own }); !errors.Is(err, own) {
+	if _, err := c.Page(t.Context(), query(), func(record.Record) error { return own }); !errors.Is(err, own) {
 		t.Errorf("error %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := c.Page(ctx, query(), nil); !errors.Is(err, context.Canceled) {
+	if _, err := c.Page(ctx, query(), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -21,6 +21,8 @@ type Faults struct {
 	// NextLinkHost is the scheme and host of next links; empty for the one
 	// that the request came to.
 	NextLinkHost string
+	// NextLinkRelative writes next links without scheme and host.
+	NextLinkRelative bool
 	// RejectFractions refuses filters whose timestamps have a fraction.
 	RejectFractions bool
 	// NoIn is the status that refuses the operator in; 0 supports it.
@@ -85,6 +87,8 @@ const (
 	NoNextLink Placement = iota
 	NextLinkAfter
 	NextLinkBefore
+	// NextLinkHeader is a Link header and no member of the document.
+	NextLinkHeader
 )
 
 // Kind names a fault.
@@ -155,6 +159,12 @@ const (
 	Duplicate Kind = "duplicate"
 	// EmptyPage is a page without rows, whatever there is.
 	EmptyPage Kind = "empty page"
+	// EmptyPageLink is a page without rows whose next link leads to the rows that
+	// it should have had. It stands behind the rows if NextLink says nowhere.
+	EmptyPageLink Kind = "empty page with a link"
+	// LinkLoop is a page without rows whose next link leads to another, and that
+	// one's back.
+	LinkLoop Kind = "link loop"
 )
 
 // Hint is how a throttled answer says how long to wait.

@@ -187,6 +187,19 @@ func TestDialects(t *testing.T) {
 	if d := decode(t, get(s, VOW, Property, "$skip", "55", "$top", "5"), 200); d.NextLink != "" {
 		t.Errorf("next link %q at the end", d.NextLink)
 	}
+	set(Faults{NextLink: NextLinkHeader, PageCap: 5, NextLinkRelative: true})
+	w = get(s, VOW, Property)
+	if d := decode(t, w, 200); d.NextLink != "" || w.Header().Get("Link") != `</odata/Property?$skip=5>; rel="next"` {
+		t.Errorf("next link %q, header %q", d.NextLink, w.Header().Get("Link"))
+	}
+	loop := Faults{NextLinkRelative: true}
+	loop.Strike(Strike{Fault: Fault{Kind: LinkLoop}})
+	set(loop)
+	there := decode(t, get(s, VOW, Property), 200)
+	back := decode(t, get(s, VOW, Property, "$skip", "0", "$skiptoken", "there"), 200)
+	if len(there.Value) != 0 || there.NextLink != "/odata/Property?$skip=0&$skiptoken=there" || back.NextLink != "/odata/Property?$skip=0&$skiptoken=back" {
+		t.Errorf("links that loop: %q, %q", there.NextLink, back.NextLink)
+	}
 	set(Faults{RejectFractions: true})
 	decode(t, get(s, VOW, Property, "$filter", "ModificationTimestamp gt 2024-01-01T00:00:00.5Z"), 400)
 	decode(t, get(s, VOW, Property, "$filter", "ModificationTimestamp gt 2024-01-01T00:00:00Z"), 200)

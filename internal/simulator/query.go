@@ -79,6 +79,7 @@ func parseQuery(options map[string]string, def *resource, feed Feed) (*query, *r
 			q.top, problem = parseNumber(name, value, mostTop)
 		case "$skip":
 			q.skip, problem = parseNumber(name, value, mostSkip)
+		case "$skiptoken": // of a next link, in which $skip tells the place
 		case "$count":
 			if value != "true" && value != "false" {
 				problem = malformed("$count is true or false, not %q", value)

@@ -64,6 +64,9 @@ func (x *exchange) sendPage(q *query, p page) {
 		header.Set("Content-Encoding", "gzip")
 	}
 	header.Set("Vary", "Accept-Encoding")
+	if link := x.nextLink(q, p); link != "" && x.linkPlacement() == NextLinkHeader {
+		header.Set("Link", "<"+link+`>; rel="next"`)
+	}
 	body := func(w io.Writer) error { return x.writePage(w, q, p) }
 	if _, ok := x.active.find(SecondDocument); ok {
 		once := body
@@ -125,7 +128,7 @@ func (x *exchange) writePage(w io.Writer, q *query, p page) error {
 		buffer = strconv.AppendInt(append(buffer, `,"@odata.count":`...), int64(p.total), 10)
 	}
 	link := x.nextLink(q, p)
-	if link != "" && x.faults.NextLink == NextLinkBefore {
+	if link != "" && x.linkPlacement() == NextLinkBefore {
 		buffer = appendLink(buffer, link)
 	}
 	buffer = append(buffer, `,"value":[`...)
@@ -143,7 +146,7 @@ func (x *exchange) writePage(w io.Writer, q *query, p page) error {
 		}
 	}
 	buffer = append(buffer, ']')
-	if link != "" && x.faults.NextLink == NextLinkAfter {
+	if link != "" && x.linkPlacement() == NextLinkAfter {
 		buffer = appendLink(buffer, link)
 	}
 	_, err := w.Write(append(buffer, '}'))

@@ -10,8 +10,9 @@ import (
 // without a lock while the data changes.
 type page struct {
 	rows  []record
-	total int  // matching rows, if they were counted; else -1
-	more  bool // there are rows after these
+	total int    // matching rows, if they were counted; else -1
+	more  bool   // there are rows after these
+	token string // of the next link, which tells links to the same rows apart
 }
 
 // search answers queries on one table. The caller holds the simulator's lock.

@@ -257,23 +257,37 @@ func (x *exchange) find(q *query) page {
 	return x.spoil(p)
 }
 
+// linkPlacement is where the next link of a page stands.
+func (x *exchange) linkPlacement() Placement {
+	if _, ok := x.active.find(EmptyPageLink, LinkLoop); ok && x.faults.NextLink == NoNextLink {
+		return NextLinkAfter
+	}
+	return x.faults.NextLink
+}
+
 func (x *exchange) nextLink(q *query, p page) string {
-	if x.faults.NextLink == NoNextLink || !p.more {
+	if x.linkPlacement() == NoNextLink || !p.more {
 		return ""
 	}
 	host := x.faults.NextLinkHost
-	if host == "" {
+	switch {
+	case x.faults.NextLinkRelative:
+		host = ""
+	case host == "" && x.request.TLS != nil:
+		host = "https://" + x.request.Host
+	case host == "":
 		host = "http://" + x.request.Host
-		if x.request.TLS != nil {
-			host = "https://" + x.request.Host
-		}
 	}
 	var parts []string
 	for part := range strings.SplitSeq(x.request.URL.RawQuery, "&") {
-		if part != "" && !strings.HasPrefix(part, "$skip=") && !strings.HasPrefix(part, "%24skip=") {
+		name, _, _ := strings.Cut(strings.ReplaceAll(part, "%24", "$"), "=")
+		if part != "" && name != "$skip" && name != "$skiptoken" {
 			parts = append(parts, part)
 		}
 	}
 	parts = append(parts, "$skip="+strconv.Itoa(q.skip+len(p.rows)))
+	if p.token != "" {
+		parts = append(parts, "$skiptoken="+p.token)
+	}
 	return host + x.request.URL.EscapedPath() + "?" + strings.Join(parts, "&")
 }

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -97,6 +98,16 @@ func (x *exchange) spoil(p page) page {
 	}
 	if _, ok := x.active.find(EmptyPage); ok {
 		p.rows, p.more = nil, false
+	}
+	if _, ok := x.active.find(EmptyPageLink); ok {
+		p.rows, p.more = nil, true
+		p.token = "empty-" + strconv.Itoa(x.entry.Number)
+	}
+	if _, ok := x.active.find(LinkLoop); ok {
+		p.rows, p.more, p.token = nil, true, "there"
+		if strings.Contains(x.request.URL.RawQuery, "$skiptoken=there") {
+			p.token = "back"
+		}
 	}
 	if _, ok := x.active.find(Duplicate); ok {
 		var rows []record
