@@ -92,7 +92,7 @@ func (a *Agent) Migrate(ctx context.Context) (migrations.Result, error) {
 		return err
 	})
 	if errors.Is(err, migrations.ErrForeign) || errors.Is(err, migrations.ErrNewer) {
-		err = fmt.Errorf("%w: %w", ErrConfig, err)
+		err = refuse(err)
 	}
 	return result, err
 }

@@ -97,6 +97,9 @@ var (
 type Selection struct {
 	Streams []string // none: all that a token is there for
 	Force   bool     // fetch everything again and rewrite what differs
+	// AcceptSource: the source has another address and is the same. The positions
+	// of all streams stay good.
+	AcceptSource bool
 }
 
 // problem is a setting that cannot work.

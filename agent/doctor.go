@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -242,22 +241,19 @@ func (d *doctor) positions(r record.Report) (known map[string]checkpoint.Stream,
 		known = marked
 	}
 	begun := 0
-	var changed []string
-	a := &Agent{config: d.config}
+	var other changed
 	for _, s := range d.streams {
-		if known[s.name].Position != nil {
+		state := known[s.name]
+		if state.Position != nil {
 			begun++
 		}
-		if err := a.checkFingerprint(&standing{stream: s, state: known[s.name]}, false); err != nil {
-			changed = append(changed, flagOf(s.name))
-		}
+		other.add(s.name, s.differs(&state, d.config.SourceURL))
 	}
 	switch {
 	case d.states != nil && d.emptied(marked):
 		r.Failure(name, "check --database-url and --schema, or run 'agent reset --all' to fetch everything into it", "%v", ErrEmptied)
-	case changed != nil:
-		r.Failure(name, fmt.Sprintf("run 'agent sync --%s --force' to fetch all of it again, or undo the change", strings.Join(changed, " --")),
-			"source URL, media filter or feed are other than before")
+	case other.what() != "":
+		r.Failure(name, other.do()+"; or undo the change", "%s", other.what())
 		return nil, false
 	case begun == 0:
 		r.OK(name, "nothing is fetched yet; the first sync is a full backfill")

@@ -207,7 +207,7 @@ func (d *doctor) disk(ctx context.Context, r record.Report, known map[string]che
 		item := PlanItem{}
 		var err error
 		if d.verdict(s.name+".count") == FindingOK && short.Err() == nil {
-			item, err = a.plan(short, s, known[s.name], false)
+			item, err = a.plan(short, &standing{stream: s, state: known[s.name]}, false)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()

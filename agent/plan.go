@@ -39,8 +39,15 @@ func Plan(ctx context.Context, config Config, sel Selection) (items []PlanItem, 
 		return nil, nil, err
 	}
 	a := &Agent{config: config, source: source}
+	all := make(map[string]*standing)
 	for _, s := range streams {
-		item, err := a.plan(ctx, s, known[s.name], sel.Force)
+		all[s.name] = &standing{stream: s, state: known[s.name]}
+	}
+	if _, err := a.checkSource(all, streams, sel); err != nil {
+		return nil, nil, err
+	}
+	for _, s := range streams {
+		item, err := a.plan(ctx, all[s.name], sel.Force)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -49,12 +56,9 @@ func Plan(ctx context.Context, config Config, sel Selection) (items []PlanItem, 
 	return items, left, nil
 }
 
-// plan tells what a run would fetch of one stream that stands as known.
-func (a *Agent) plan(ctx context.Context, s *stream, known checkpoint.Stream, force bool) (PlanItem, error) {
-	st := &standing{stream: s, state: known}
-	if err := a.checkFingerprint(st, force); err != nil {
-		return PlanItem{}, err
-	}
+// plan tells what a run would fetch of one stream.
+func (a *Agent) plan(ctx context.Context, st *standing, force bool) (PlanItem, error) {
+	s := st.stream
 	resumes := st.begin(force, a.config.Lookback, a.now())
 	from := st.from()
 	item := PlanItem{Stream: s.name, From: from.Timestamp, Resumes: resumes}

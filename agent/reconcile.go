@@ -72,8 +72,8 @@ func (a *Agent) refuseEmptied(marks []record.Mark) error {
 				return err
 			}
 			if ok && s.Position != nil {
-				return fmt.Errorf("%w: %w (a new database?); check --database-url and --schema, or run 'agent reset --all' to fetch everything into it",
-					ErrConfig, ErrEmptied)
+				return refuse(fmt.Errorf("%w (a new database?); check --database-url and --schema, or run 'agent reset --all' to fetch everything into it",
+					ErrEmptied))
 			}
 		}
 		return nil
@@ -234,35 +234,4 @@ func (a *Agent) firstPositions(ctx context.Context, all map[string]*standing) er
 // fractions in a filter; rounding down reads a second again.
 func syncLogPosition(at time.Time) *checkpoint.Position {
 	return &checkpoint.Position{Timestamp: record.WholeSecond(at)}
-}
-
-// checkFingerprint refuses to go on from a position that was reached with
-// another source, feed or filter.
-func (a *Agent) checkFingerprint(st *standing, force bool) error {
-	want := st.stream.fingerprint(a.config.SourceURL)
-	if st.state.Position == nil && st.state.Pass == nil || st.state.Fingerprint == "" {
-		st.state.Fingerprint = want
-		return nil
-	}
-	switch {
-	case st.state.Fingerprint == want:
-		return nil
-	case force:
-		// The old position belongs to something else: everything is fetched anew.
-		st.state.Position, st.state.Pass, st.state.Fingerprint = nil, nil, want
-		return nil
-	}
-	return fmt.Errorf("%w: %s: %w since the last run (source URL, feed or filter); run 'agent sync --%s --force' to fetch all of it again",
-		ErrConfig, st.stream.name, ErrChanged, flagOf(st.stream.name))
-}
-
-// flagOf is the flag that selects a stream.
-func flagOf(name string) string {
-	switch name {
-	case IDXProperty:
-		return "idx"
-	case VOWProperty:
-		return "vow"
-	}
-	return name
 }

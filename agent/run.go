@@ -45,7 +45,7 @@ func (a *Agent) Sync(ctx context.Context, sel Selection) (report Report, err err
 		report.Duration = time.Since(begun)
 		a.observe(RunFinished{Report: report, Err: err})
 	}()
-	err = stateHint(a.run(ctx, streams, sel.Force, &report))
+	err = stateHint(a.run(ctx, streams, sel, &report))
 	if err != nil {
 		a.journalFailure(&failure{report: report, own: a.live.own(), why: err})
 	}
@@ -53,7 +53,7 @@ func (a *Agent) Sync(ctx context.Context, sel Selection) (report Report, err err
 }
 
 // run does the work of Sync between the first event and the last.
-func (a *Agent) run(outer context.Context, streams []*stream, force bool, report *Report) (err error) {
+func (a *Agent) run(outer context.Context, streams []*stream, sel Selection, report *Report) (err error) {
 	ctx, marks, release, err := a.claim(outer)
 	if err != nil {
 		return err
@@ -73,10 +73,12 @@ func (a *Agent) run(outer context.Context, streams []*stream, force bool, report
 	if err != nil {
 		return err
 	}
-	for _, s := range streams {
-		if err := a.checkFingerprint(all[s.name], force); err != nil {
-			return err
-		}
+	accepted, err := a.checkSource(all, streams, sel)
+	if err != nil {
+		return err
+	}
+	if err := a.acceptSource(all, accepted); err != nil {
+		return err
 	}
 	a.observe(lastSync(all))
 	if streams[0].child() && a.keys.Stats().Keys == 0 {
@@ -100,7 +102,7 @@ func (a *Agent) run(outer context.Context, streams []*stream, force bool, report
 			}
 			crashpoint.At(crashpoint.ErrandDone)
 		}
-		pass, err := a.pass(ctx, report.ID, all[s.name], force)
+		pass, err := a.pass(ctx, report.ID, all[s.name], sel.Force)
 		report.Totals.Add(pass.Counters)
 		if err != nil {
 			return inUse(err)

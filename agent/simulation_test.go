@@ -239,7 +239,7 @@ func (h *simulation) run(ctx context.Context, mayDie bool) error {
 		return errors.Join(err, file.Close())
 	}
 	report := Report{ID: fmt.Sprint("run-", h.Uint64()), Started: h.clock}
-	err = a.run(ctx, streams, mayDie && h.IntN(10) == 0, &report)
+	err = a.run(ctx, streams, Selection{Force: mayDie && h.IntN(10) == 0}, &report)
 	if closed := file.Close(); closed != nil {
 		return closed
 	}

@@ -1,12 +1,6 @@
 package agent
 
-import (
-	"crypto/sha256"
-	"encoding/hex"
-	"strings"
-
-	"resoagent/internal/record"
-)
+import "resoagent/internal/record"
 
 // The streams, by the names that flags, tables and SyncLog use.
 const (
@@ -61,15 +55,6 @@ func (s *stream) child() bool { return s.shape.Parent != "" }
 
 // batches is how many batches a full page has.
 func (s *stream) batches() int { return (s.sizes.Page + s.sizes.Batch - 1) / s.sizes.Batch }
-
-// fingerprint identifies what is fetched, never with which token. A position is
-// good only for the same fingerprint.
-func (s *stream) fingerprint(sourceURL string) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{
-		strings.TrimRight(sourceURL, "/"), s.shape.Resource, s.filter, s.feed,
-	}, "\x00")))
-	return hex.EncodeToString(sum[:8])
-}
 
 // stream gives a stream as this configuration has it. The disk sizes are
 // pg_total_relation_size by rows after a backfill of 20,000 simulated listings

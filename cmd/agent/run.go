@@ -17,6 +17,7 @@ type runCommand struct {
 	*root
 	settings
 	streams map[string]*bool // by stream
+	accept  bool
 }
 
 func newRun(r *root) *ffcli.Command {
@@ -28,6 +29,7 @@ func newRun(r *root) *ffcli.Command {
 		"agent run --config agent.conf --every 5m --listen 127.0.0.1:9464",
 	)
 	c.streams = registerStreams(fs, "sync ")
+	registerAccept(fs, &c.accept)
 	return &ffcli.Command{
 		Name: "run", ShortUsage: "agent run [--every 15m] [--listen 127.0.0.1:9464] [flags]",
 		ShortHelp: "sync again and again, by a schedule, until it is told to stop",
@@ -75,7 +77,8 @@ func (c *runCommand) exec(ctx context.Context, args []string) (err error) {
 	systemd.ready(ctx, a)
 	defer systemd.stopping()
 	return a.Every(ctx, agent.Schedule{
-		Interval: c.schedule.every, Jitter: c.schedule.jitter, Selection: agent.Selection{Streams: selected(c.streams)}, Before: reload.quietly,
+		Interval: c.schedule.every, Jitter: c.schedule.jitter, Selection: agent.Selection{Streams: selected(c.streams), AcceptSource: c.accept},
+		Before: reload.quietly,
 	})
 }
 

@@ -26,6 +26,10 @@ type simulateCommand struct {
 	perMinute int
 }
 
+// simulatorAddress stays the same from one start to the next: a source under
+// another address is another source to the agent.
+const simulatorAddress = "127.0.0.1:8765"
+
 func newSimulate(r *root) *ffcli.Command {
 	c := &simulateCommand{root: r}
 	fs := r.flags("agent simulate")
@@ -43,7 +47,7 @@ func newSimulate(r *root) *ffcli.Command {
 func (c *simulateCommand) register(set *flag.FlagSet) {
 	fs := &grouped{FlagSet: set}
 	fs.group("Access")
-	fs.StringVar(&c.listen, "listen", "127.0.0.1:0", "`address` to listen on; port 0: any free one")
+	fs.StringVar(&c.listen, "listen", simulatorAddress, "`address` to listen on; port 0: any free one")
 	fs.StringVar(&c.options.IDXToken, "idx-token", simulator.DefaultIDXToken, "`token` of the IDX feed")
 	fs.StringVar(&c.options.VOWToken, "vow-token", simulator.DefaultVOWToken, "`token` of the VOW feed")
 

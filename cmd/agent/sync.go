@@ -20,6 +20,7 @@ type syncCommand struct {
 	settings
 	streams map[string]*bool // by stream
 	force   bool
+	accept  bool
 	dryRun  bool
 }
 
@@ -34,9 +35,10 @@ func newSync(r *root) *ffcli.Command {
 		"agent sync --media --rooms # photos and rooms of listings that are there",
 		"agent sync --media --force # fetch all photos again")
 	fs.BoolVar(&c.force, "force", false, "fetch everything again and rewrite what differs")
+	registerAccept(fs, &c.accept)
 	fs.BoolVar(&c.dryRun, "dry-run", false, "only show what would be fetched, and about how much disk it takes")
 	return &ffcli.Command{
-		Name: "sync", ShortUsage: "agent sync [--idx] [--vow] [--media] [--rooms] [--openhouse] [--force] [--dry-run] [flags]",
+		Name: "sync", ShortUsage: "agent sync [--idx] [--vow] [--media] [--rooms] [--openhouse] [--force] [--accept-source] [--dry-run] [flags]",
 		ShortHelp: "fetch what has changed into the database; goes on where it was stopped",
 		LongHelp: `No stream named: all five. Listings come first, then photos, rooms and open houses of listings that are
 there. A run that was stopped, by whatever, goes on where it stood when the command is given again.
@@ -62,6 +64,11 @@ func registerStreams(set *flag.FlagSet, verb string) map[string]*bool {
 	return streams
 }
 
+// registerAccept adds the flag by which a source is known again.
+func registerAccept(fs *flag.FlagSet, accept *bool) {
+	fs.BoolVar(accept, "accept-source", false, "the source has another address and is the same: go on where the streams stand")
+}
+
 // selected are the streams whose flags are set, in their order; none: all.
 func selected(flags map[string]*bool) (names []string) {
 	for _, name := range agent.Streams() {
@@ -79,7 +86,7 @@ func (c *syncCommand) exec(ctx context.Context, args []string) error {
 	if err := c.complete(); err != nil {
 		return err
 	}
-	sel := agent.Selection{Streams: selected(c.streams), Force: c.force}
+	sel := agent.Selection{Streams: selected(c.streams), Force: c.force, AcceptSource: c.accept}
 	if c.dryRun {
 		items, left, err := agent.Plan(ctx, c.config, sel)
 		if err != nil {
