@@ -300,6 +300,11 @@ func TestSourcesThatPageDifferently(t *testing.T) {
 		"case-insensitive keys": func(o *simulator.Options) { o.Faults.Collation, o.ClusterSize = simulator.IgnoreCase, 120 },
 		"numeric keys":          func(o *simulator.Options) { o.Faults.Collation, o.ClusterSize = simulator.NumericAware, 120 },
 		"microseconds":          func(o *simulator.Options) { o.Faults.Precision = simulator.Microseconds },
+		"zero seconds left out": func(o *simulator.Options) { o.Faults.Notation, o.ClusterSize = simulator.JavaTimes, 120 },
+		"fractions, without zero seconds": func(o *simulator.Options) {
+			o.Faults.Notation, o.Faults.Precision = simulator.JavaTimes, simulator.Microseconds
+		},
+		"small letters": func(o *simulator.Options) { o.Faults.Notation, o.ClusterSize = simulator.SmallLetters, 120 },
 		"no fractions in filters": func(o *simulator.Options) {
 			o.Faults.RejectFractions = true
 		},

@@ -58,7 +58,7 @@ func TestUpgradeFromVersionOne(t *testing.T) {
 		db, d := openFor(t, h)
 		versionOne(t, h, db, d)
 		result, err := Up(t.Context(), db, d, h.Schema)
-		if err != nil || result.From != 1 || result.To != 2 {
+		if err != nil || result.From != 1 || result.To < 3 {
 			t.Fatalf("result %+v, %v", result, err)
 		}
 		if n := h.Count(t, "idx_listing", "listing_key = 'A' AND list_price = 1 AND standard_status = 'Active'"); n != 1 {
@@ -71,7 +71,7 @@ func TestUpgradeFromVersionOne(t *testing.T) {
 			t.Errorf("%d rows with what no index holds", n)
 		}
 		result, err = Up(t.Context(), db, d, h.Schema)
-		if err != nil || result.From != 2 {
+		if err != nil || result.From != result.To {
 			t.Errorf("once more: %+v, %v", result, err)
 		}
 	})

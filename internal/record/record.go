@@ -58,7 +58,7 @@ func (r *Record) Size() int { return len(r.JSON) + 32*len(r.Values) + 256 }
 // hashVersion is part of every content hash. Raising it makes each row differ
 // from what is stored, and so be written again: do so when a typed column is
 // added or read in another way.
-const hashVersion = 1
+const hashVersion = 2
 
 func contentHash(b []byte) int64 {
 	h := sha256.New()

@@ -143,7 +143,7 @@ func mantissa(text string) string {
 
 func convertDate(text string) (Value, bool) {
 	if len(text) > 10 { // a date field with a time in it: the day counts
-		if _, err := ParseTimestamp(text); err != nil {
+		if _, ok := parseTimestamp(text); !ok {
 			return Value{}, false
 		}
 		text = text[:10]
@@ -156,8 +156,12 @@ func convertDate(text string) (Value, bool) {
 }
 
 func convertTimestamp(text string) (Value, bool) {
-	t, err := ParseTimestamp(text)
-	if err != nil || t.Year() < 1 || t.Year() > 9999 {
+	p, ok := parseTimestamp(text)
+	if !ok {
+		return Value{}, false
+	}
+	t, fits := p.time()
+	if !fits {
 		return Value{}, false
 	}
 	return Value{FormatTimestamp(t), true}, true

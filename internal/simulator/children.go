@@ -66,7 +66,7 @@ func textWriter(text func(*record) string) writer {
 
 // columns are written by appendField; a column's writer is never reached.
 func columnWriter(c column) writer {
-	return func(dst []byte, r *record) []byte { return appendTime(dst, r.stamp(c), false) }
+	return func(dst []byte, r *record) []byte { return r.appendTime(dst, r.stamp(c), false) }
 }
 
 func keyWriter(dst []byte, r *record) []byte { return appendQuoted(r.appendKey, dst) }
@@ -140,13 +140,13 @@ func openHouseWriters() map[string]writer {
 		"OpenHouseId":   textWriter(func(r *record) string { return "OH" + strconv.Itoa(int(r.index()&(1<<31-1))) }),
 		"OpenHouseDate": textWriter(func(r *record) string { return begin(r).Format(time.DateOnly) }),
 		"OpenHouseStartTime": func(dst []byte, r *record) []byte {
-			return appendTime(dst, begin(r).UnixMicro(), false)
+			return r.appendTime(dst, begin(r).UnixMicro(), false)
 		},
 		"OpenHouseEndTime": func(dst []byte, r *record) []byte {
-			return appendTime(dst, begin(r).Add(2*time.Hour).UnixMicro(), false)
+			return r.appendTime(dst, begin(r).Add(2*time.Hour).UnixMicro(), false)
 		},
 		"OriginalEntryTimestamp": func(dst []byte, r *record) []byte {
-			return appendTime(dst, r.origin()-int64(r.index()%86400)*1e6, false)
+			return r.appendTime(dst, r.origin()-int64(r.index()%86400)*1e6, false)
 		},
 	}
 }

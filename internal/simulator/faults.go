@@ -14,6 +14,8 @@ type Faults struct {
 	Collation Collation
 	// Precision is how exact the sync timestamps are.
 	Precision Precision
+	// Notation is how timestamps are written.
+	Notation Notation
 	// PageCap is the most rows a page has, whatever $top says; 0 for no cap.
 	PageCap int
 	// NextLink says where @odata.nextLink stands, if anywhere.
@@ -77,6 +79,19 @@ const (
 	// HiddenMicroseconds filters and orders by microseconds but prints whole
 	// seconds, so that a printed timestamp cannot be told from its neighbours.
 	HiddenMicroseconds
+)
+
+// Notation is how timestamps are written. OData's grammar allows all of these.
+type Notation int
+
+// The notations.
+const (
+	// FullTimes is 2024-01-02T03:04:00Z.
+	FullTimes Notation = iota
+	// JavaTimes leaves seconds out that are zero, as OffsetDateTime does.
+	JavaTimes
+	// SmallLetters writes t and z.
+	SmallLetters
 )
 
 // Placement is where a next link stands in a page.

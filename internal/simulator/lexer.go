@@ -120,7 +120,7 @@ func classify(text string, at int) (tokenKind, *refusal) {
 		return tokenWord, nil
 	case text[0] == '$' || text[0] == '@':
 		return 0, unsupported(text)
-	case strings.Contains(text, "T") && strings.Count(text, "-") >= 2:
+	case strings.ContainsAny(text, "Tt") && strings.Count(text, "-") >= 2:
 		if _, ok := parseTime(text); !ok {
 			return 0, malformed("%q at position %d is not a date and time", text, at)
 		}
@@ -136,8 +136,9 @@ func classify(text string, at int) (tokenKind, *refusal) {
 
 // parseTime reads an Edm.DateTimeOffset as microseconds since 1970. Seconds
 // and fraction may be absent, the offset may not; digits past the sixth are
-// cut off.
+// cut off. Letters may be small.
 func parseTime(text string) (int64, bool) {
+	text = strings.ToUpper(text)
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04Z07:00"} {
 		if at, err := time.Parse(layout, text); err == nil {
 			return at.UnixMicro(), true

@@ -125,9 +125,9 @@ func propertyTimes() map[string]func([]byte, *listing, *record) []byte {
 		}
 	}
 	return map[string]func([]byte, *listing, *record) []byte{
-		"OriginalEntryTimestamp": func(d []byte, l *listing, _ *record) []byte { return appendTime(d, l.entered, false) },
+		"OriginalEntryTimestamp": func(d []byte, l *listing, r *record) []byte { return r.appendTime(d, l.entered, false) },
 		"SystemModificationTimestamp": func(d []byte, _ *listing, r *record) []byte {
-			return appendTime(d, r.row.at+350_000, true)
+			return r.appendTime(d, r.row.at+350_000, true)
 		},
 		"ListingContractDate": func(d []byte, l *listing, _ *record) []byte {
 			return day(d, time.UnixMicro(l.contracted).UTC())
@@ -139,7 +139,7 @@ func propertyTimes() map[string]func([]byte, *listing, *record) []byte {
 		"PurchaseContractDate": sold(func(d []byte, l *listing, _ *record) []byte {
 			return day(d, time.UnixMicro(l.changed).UTC())
 		}),
-		"SoldEntryTimestamp": sold(func(d []byte, l *listing, _ *record) []byte { return appendTime(d, l.changed, false) }),
+		"SoldEntryTimestamp": sold(func(d []byte, l *listing, r *record) []byte { return r.appendTime(d, l.changed, false) }),
 	}
 }
 

@@ -18,6 +18,7 @@ type record struct {
 	row       row
 	edit      *edit // nil where the row is as generated
 	precision Precision
+	notation  Notation
 
 	shared *listing // only through details
 }
@@ -109,7 +110,7 @@ func (r *record) appendField(dst []byte, f *field) []byte {
 	case columnParent:
 		return appendQuoted(r.appendParent, dst)
 	case columnStamp, columnStamp2:
-		return appendTime(dst, r.stamp(f.column), r.precision == Microseconds)
+		return r.appendTime(dst, r.stamp(f.column), r.precision == Microseconds)
 	}
 	if r.edit != nil {
 		if value, ok := r.edit.fields[f.name]; ok {
@@ -150,7 +151,7 @@ func (r *record) appendDrawn(dst []byte, f *field) []byte {
 		day := time.UnixMicro(r.origin()).UTC().AddDate(0, 0, int(draw%180)-90)
 		return append(append(append(dst, '"'), day.Format(time.DateOnly)...), '"')
 	case kindTime:
-		return appendTime(dst, (r.origin()/1e6-int64(draw%(90*86400)))*1e6, false)
+		return r.appendTime(dst, (r.origin()/1e6-int64(draw%(90*86400)))*1e6, false)
 	case kindInt:
 		return r.appendInteger(dst, number)
 	case kindWhole:
@@ -210,11 +211,17 @@ func appendJavaDouble(dst []byte, v float64) []byte {
 
 // appendTime writes microseconds since 1970 as UTC; a fraction loses its
 // trailing zeros.
-func appendTime(dst []byte, micros int64, fraction bool) []byte {
+func (r *record) appendTime(dst []byte, micros int64, fraction bool) []byte {
 	dst = append(dst, '"')
 	layout := "2006-01-02T15:04:05Z"
-	if fraction {
+	switch {
+	case r.notation == JavaTimes && modulo(micros, 60e6) == 0:
+		layout = "2006-01-02T15:04Z"
+	case fraction:
 		layout = "2006-01-02T15:04:05.999999Z"
+	}
+	if r.notation == SmallLetters {
+		layout = strings.ToLower(layout)
 	}
 	dst = time.UnixMicro(micros).UTC().AppendFormat(dst, layout)
 	return append(dst, '"')

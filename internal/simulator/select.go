@@ -113,7 +113,7 @@ func (s *search) walk(ids []int32, descending, shuffled bool) page {
 			p.more = true
 			return false
 		default:
-			p.rows = append(p.rows, s.table.record(id, s.faults.Precision))
+			p.rows = append(p.rows, s.table.shown(id, s.faults))
 		}
 		return true
 	}
@@ -181,7 +181,7 @@ func (s *search) wander(ids []int32) page {
 			p.more = true
 			return p
 		default:
-			p.rows = append(p.rows, s.table.record(id, s.faults.Precision))
+			p.rows = append(p.rows, s.table.shown(id, s.faults))
 		}
 	}
 	return p
@@ -223,7 +223,7 @@ func (s *search) sort(ids []int32) page {
 			p.more = true
 			break
 		}
-		p.rows = append(p.rows, s.table.record(matches[i].id, s.faults.Precision))
+		p.rows = append(p.rows, s.table.shown(matches[i].id, s.faults))
 	}
 	return p
 }

@@ -47,6 +47,13 @@ func (t *table) record(id int32, p Precision) record {
 	return r
 }
 
+// shown is the row as the faults have it printed.
+func (t *table) shown(id int32, f *Faults) record {
+	r := t.record(id, f.Precision)
+	r.notation = f.Notation
+	return r
+}
+
 // visible says whether a feed may see a row that has not been removed. IDX
 // sees the children of its own listings, and those without any listing.
 func (t *table) visible(id int32, feed Feed) bool {

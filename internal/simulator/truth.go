@@ -35,7 +35,7 @@ func (s *Simulator) Each(feed Feed, resource string, each func(Row) error) error
 }
 
 func (r *record) timestamp() string {
-	text := appendTime(nil, r.stamp(columnStamp), r.precision == Microseconds)
+	text := r.appendTime(nil, r.stamp(columnStamp), r.precision == Microseconds)
 	return string(text[1 : len(text)-1])
 }
 
@@ -50,7 +50,7 @@ func (s *Simulator) visible(feed Feed, resource string) ([]record, error) {
 	var rows []record
 	for _, id := range s.order(t, columnStamp, &f).ids {
 		if t.visible(id, feed) {
-			rows = append(rows, t.record(id, f.Precision))
+			rows = append(rows, t.shown(id, &f))
 		}
 	}
 	return rows, nil
