@@ -40,6 +40,7 @@ type Agent struct {
 	// Guarded by syncing.
 	keepsClaim  bool     // between runs, too
 	unhold      func()   // ends the renewing between runs; nil: there is none
+	otherLogs   []string // SyncLog tables that are not used, known after Migrate
 	unjournaled *failure // a run that the state file could not take any more
 }
 
@@ -91,7 +92,8 @@ func (a *Agent) Migrate(ctx context.Context) (migrations.Result, error) {
 		result, err = a.migrate(ctx)
 		return err
 	})
-	if errors.Is(err, migrations.ErrForeign) || errors.Is(err, migrations.ErrNewer) {
+	a.otherLogs = result.OtherSyncLogs
+	if errors.Is(err, migrations.ErrForeign) || errors.Is(err, migrations.ErrNewer) || errors.Is(err, migrations.ErrSyncLog) {
 		err = refuse(err)
 	}
 	return result, err

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"resoagent/migrations"
 )
 
 // Sizes are a stream's batch sizes and its delay.
@@ -24,6 +26,7 @@ type Config struct {
 
 	DatabaseURL string // postgres://..., sqlite:PATH, or "" for a SQLite file in StateDir
 	Schema      string // of the tables in PostgreSQL
+	SyncLog     string // SCHEMA.TABLE of an old service in PostgreSQL, in place of the schema's own; "" for that
 	Pooler      bool   // a pooler in transaction mode is between; detected where false
 	StateDir    string // holds the state file and the socket
 
@@ -139,6 +142,14 @@ func (c *Config) problems() (out []problem) {
 	for name, token := range map[string]string{"idx": c.IDXToken, "vow": c.VOWToken} {
 		if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 			out = append(out, problem{name + "-token", fmt.Sprintf("the %s token holds a space or a character that no token has", name)})
+		}
+	}
+	if c.SyncLog != "" {
+		if _, _, err := migrations.ParseSyncLog(c.SyncLog); err != nil {
+			add("synclog", ": %v", err)
+		}
+		if _, isFile, err := c.sqlitePath(); err == nil && isFile {
+			add("synclog", " is for PostgreSQL: a SQLite file has one SyncLog")
 		}
 	}
 	if c.Lease < time.Second {

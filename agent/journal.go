@@ -166,15 +166,17 @@ func (a *Agent) finish(ctx context.Context, report *Report) error {
 			if err != nil {
 				return err
 			}
-			if !ok || s.Unlogged == nil {
-				continue
-			}
-			run.Totals.Add(*s.Unlogged)
+			// Also of streams that were not in the run: who reads the newest row alone
+			// knows all positions.
 			if s.Position != nil {
 				if at, err := record.ParseTimestamp(s.Position.Timestamp); err == nil {
 					run.Positions[name] = at
 				}
 			}
+			if !ok || s.Unlogged == nil {
+				continue
+			}
+			run.Totals.Add(*s.Unlogged)
 			s.Unlogged = nil
 			if err := tx.PutStream(name, s); err != nil {
 				return err
@@ -218,9 +220,15 @@ func (a *Agent) mirrorPending(ctx context.Context) error {
 		return err
 	}
 	for _, r := range pending {
+		var unknown []string
+		for _, name := range Streams() {
+			if _, ok := r.Positions[name]; !ok {
+				unknown = append(unknown, name)
+			}
+		}
 		err := newRetrier("destination, SyncLog", a.config.RetryFor, a.observe).do(ctx, func() error {
 			return a.log.Mirror(ctx, record.Run{
-				ID: r.ID, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, Positions: r.Positions,
+				ID: r.ID, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, Positions: r.Positions, Unknown: unknown,
 				Processed: r.Totals.Processed(), Successful: r.Totals.Successful(), Failed: r.Totals.Failed,
 			})
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"resoagent/checkpoint"
@@ -190,9 +191,9 @@ func (a *Agent) rebuildKeys(ctx context.Context) error {
 // firstPositions takes positions for streams that neither store knows from
 // SyncLog, where that is safe: its timestamps are those of runs over some
 // tables, and only say something of tables that hold those rows.
-func (a *Agent) firstPositions(ctx context.Context, all map[string]*standing) error {
+func (a *Agent) firstPositions(ctx context.Context, all map[string]*standing, selected []string) error {
 	var fresh []string
-	for _, name := range Streams() {
+	for _, name := range selected {
 		if all[name].next == 1 { // neither store has ever heard of it
 			fresh = append(fresh, name)
 		}
@@ -203,6 +204,10 @@ func (a *Agent) firstPositions(ctx context.Context, all map[string]*standing) er
 	newest, err := a.log.Newest(ctx, fresh)
 	if err != nil {
 		return err
+	}
+	if a.otherLogs != nil {
+		a.notice(true, "there is another SyncLog, %s, which is not used; --synclog %s takes its positions and writes this agent's runs there",
+			strings.Join(a.otherLogs, ", "), a.otherLogs[0])
 	}
 	for _, name := range fresh {
 		at, ok := newest[name]

@@ -73,10 +73,10 @@ type Retried struct {
 // position. Streams without a token are left out, unless they are named.
 //
 // Errors: those of Sync. What was stored by then is kept.
-func (a *Agent) RetryRejects(ctx context.Context, names []string) (done []Retried, err error) {
+func (a *Agent) RetryRejects(ctx context.Context, selected []string) (done []Retried, err error) {
 	a.syncing.Lock()
 	defer a.syncing.Unlock()
-	streams, _, err := a.config.selected(Selection{Streams: names})
+	streams, _, err := a.config.selected(Selection{Streams: selected})
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (a *Agent) RetryRejects(ctx context.Context, names []string) (done []Retrie
 		return nil, err
 	}
 	defer release()
-	all, err := a.prepare(ctx, marks)
+	all, err := a.prepare(ctx, marks, names(streams))
 	if err != nil {
 		return nil, stateHint(err)
 	}

@@ -200,7 +200,7 @@ func (a *Agent) rebuild(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	defer release()
-	all, err := a.prepare(ctx, marks)
+	all, err := a.prepare(ctx, marks, Streams())
 	if err != nil {
 		return nil, stateHint(err)
 	}

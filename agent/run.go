@@ -31,13 +31,9 @@ func (a *Agent) Sync(ctx context.Context, sel Selection) (report Report, err err
 	}
 	begun := time.Now()
 	report = Report{ID: id.String(), Started: a.now().UTC()}
-	names := make([]string, len(streams))
-	for i, s := range streams {
-		names[i] = s.name
-	}
-	a.live.begin(report.ID, report.Started, names)
+	a.live.begin(report.ID, report.Started, names(streams))
 	defer a.live.end()
-	a.observe(RunStarted{ID: report.ID, At: report.Started, Streams: names, Force: sel.Force})
+	a.observe(RunStarted{ID: report.ID, At: report.Started, Streams: names(streams), Force: sel.Force})
 	for _, name := range left {
 		a.notice(false, "%s is left out: there is no token for its feed", name)
 	}
@@ -69,7 +65,7 @@ func (a *Agent) run(outer context.Context, streams []*stream, sel Selection, rep
 	if err := a.beginJournal(report); err != nil {
 		return err
 	}
-	all, err := a.prepare(ctx, marks)
+	all, err := a.prepare(ctx, marks, names(streams))
 	if err != nil {
 		return err
 	}
@@ -128,7 +124,8 @@ func inUse(err error) error {
 }
 
 // prepare decides where each stream goes on and makes the key set complete.
-func (a *Agent) prepare(ctx context.Context, marks []record.Mark) (map[string]*standing, error) {
+// Those that are selected may take a first position from SyncLog.
+func (a *Agent) prepare(ctx context.Context, marks []record.Mark, selected []string) (map[string]*standing, error) {
 	// Before anything new is stored: a run that waits for its mirror is older.
 	if err := a.mirrorPending(ctx); err != nil {
 		return nil, err
@@ -148,7 +145,7 @@ func (a *Agent) prepare(ctx context.Context, marks []record.Mark) (map[string]*s
 		}
 	}
 	err = newRetrier("destination, SyncLog", a.config.RetryFor, a.observe).do(ctx, func() error {
-		return a.firstPositions(ctx, all)
+		return a.firstPositions(ctx, all, selected)
 	})
 	return all, err
 }

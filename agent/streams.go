@@ -50,6 +50,15 @@ type stream struct {
 	diskSize int64 // about what one record takes in the destination, in bytes
 }
 
+// names are the streams' names.
+func names(streams []*stream) []string {
+	out := make([]string, len(streams))
+	for i, s := range streams {
+		out[i] = s.name
+	}
+	return out
+}
+
 // child reports whether the stream's records hang on a parent.
 func (s *stream) child() bool { return s.shape.Parent != "" }
 

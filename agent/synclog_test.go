@@ -46,9 +46,10 @@ func TestSyncLogRow(t *testing.T) {
 		if db.Count(t, "SyncLog", want) != 1 || db.Count(t, "SyncLog", "") != 1 {
 			t.Errorf("SyncLog: %v, want the report's %+v", db.Strings(t, "SELECT * FROM "+db.Table("SyncLog")), n)
 		}
-		// Only the finished streams' columns, and the position's own timestamp.
+		// A run of one stream has the positions of all.
 		s.mustSync(t, agent.Media)
-		if n := db.Count(t, "SyncLog", "media_timestamp IS NOT NULL AND idx_property_timestamp IS NULL AND total_processed = 0"); n != 1 {
+		all := want[strings.Index(want, "created_at"):]
+		if n := db.Count(t, "SyncLog", "total_processed = 0 AND "+all); n != 1 {
 			t.Error("the row of a media run is not as it should be")
 		}
 		row := db.Strings(t, "SELECT position_timestamp FROM "+db.Table("agent_position")+" WHERE stream = 'media'")[0][0]
@@ -128,7 +129,7 @@ func TestSyncLogWaits(t *testing.T) {
 	s.log.on = nil
 	s.mustSync(t, agent.IDXProperty)
 	s.mustSync(t, agent.IDXProperty)
-	if n := db.Count(t, "SyncLog", "vow_property_timestamp IS NOT NULL"); n != 1 {
+	if n := db.Count(t, "SyncLog", "vow_property_timestamp IS NOT NULL AND idx_property_timestamp IS NULL"); n != 1 {
 		t.Errorf("%d rows of the run that waited, want 1", n)
 	}
 	if n := db.Count(t, "SyncLog", ""); n != 3 {
@@ -307,4 +308,65 @@ func TestSyncLogOnce(t *testing.T) {
 			t.Errorf("%d rows in SyncLog of %d runs, want 2 of 2", rows, runs)
 		}
 	})
+}
+
+// Each row has the newest known position of every stream, also where an old
+// service's timestamp is all that is known.
+func TestSyncLogRowsAreComplete(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, db *harness.Database) {
+		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+		if _, err := agent.Migrate(t.Context(), s.config); err != nil {
+			t.Fatal(err)
+		}
+		db.Exec(t, "INSERT INTO "+db.Table("SyncLog")+` (timestamp, media_timestamp, rooms_timestamp) VALUES
+			('2020-05-01T00:00:00.000Z', '2020-04-01T00:00:00.000Z', '2020-04-02T00:00:00.000Z'), ('2020-05-02T00:00:00.000Z', '2020-04-03T00:00:00.000Z', NULL)`)
+		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, agent.IDXProperty)
+		for i, want := range []string{"idx_property_timestamp IS NULL", "idx_property_timestamp IS NOT NULL"} {
+			want += " AND vow_property_timestamp IS NOT NULL AND media_timestamp = '2020-04-03T00:00:00.000Z'" +
+				" AND rooms_timestamp = '2020-04-02T00:00:00.000Z' AND openhouse_timestamp IS NULL"
+			if n := db.Count(t, "SyncLog", want); n != 1 {
+				t.Errorf("run %d: no such row: %s; %v", i, want, db.Strings(t, "SELECT * FROM "+db.Table("SyncLog")))
+			}
+		}
+		if text := noticesOf(s); strings.Contains(text, "media") || strings.Contains(text, "rooms") {
+			t.Errorf("streams that were not selected are spoken of: %s", text)
+		}
+	})
+}
+
+// An old SyncLog in another schema is said, and taken only if it is named.
+func TestSyncLogElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, table := range []string{"synclog", `"SyncLog"`} {
+		t.Run(table, func(t *testing.T) {
+			t.Parallel()
+			db, old := harness.NewPostgres(t), harness.NewPostgres(t)
+			name := old.Schema + "." + table
+			old.Exec(t, oldSyncLog(name))
+			old.Exec(t, "INSERT INTO "+name+" (timestamp, vow_property_timestamp) VALUES ('2026-05-02', '2025-06-15T12:00:00Z')")
+			s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+			s.mustSync(t, agent.IDXProperty)
+			if text := noticesOf(s); !strings.Contains(text, name) || !strings.Contains(text, "--synclog ") {
+				t.Errorf("%s is not named: %s", name, text)
+			}
+			s.config.SyncLog, s.config.TrustSyncLog = name, true
+			s.mustSync(t, agent.VOWProperty)
+			started := of[agent.PassStarted](s.log)
+			if from := started[len(started)-1].From; from != "2025-06-14T12:00:00Z" {
+				t.Errorf("the pass began at %q, want 24 hours before the old SyncLog's", from)
+			}
+			if n := old.Int(t, "SELECT count(*) FROM "+name+" WHERE idx_property_timestamp IS NOT NULL"); n != 1 {
+				t.Errorf("the old SyncLog has %d rows of the agent, want 1", n)
+			}
+			if n := db.Count(t, "SyncLog", ""); n != 1 {
+				t.Errorf("the agent's own SyncLog has %d rows, want that of the first run", n)
+			}
+			s.config.SyncLog = old.Schema + ".not_there"
+			if _, err := s.sync(t, agent.VOWProperty); !errors.Is(err, migrations.ErrSyncLog) || !errors.Is(err, agent.ErrConfig) {
+				t.Errorf("a table that is not there: %v, want ErrSyncLog", err)
+			}
+		})
+	}
 }

@@ -101,7 +101,7 @@ type Run struct {
 	StartedAt  time.Time            `json:"started_at"`
 	FinishedAt time.Time            `json:"finished_at"` // zero: it died, and nobody knows when
 	Totals     Counters             `json:"totals"`
-	Positions  map[string]time.Time `json:"positions"` // of the streams that finished
+	Positions  map[string]time.Time `json:"positions"` // the newest that are known of all streams
 	Mirrored   bool                 `json:"mirrored"`  // nothing is left to write to the destination's SyncLog
 
 	// Own is what the run itself did. Totals are for SyncLog: they account for

@@ -16,7 +16,9 @@ type Standing struct {
 	Latest  int64    // that this agent knows
 	Foreign []string // tables and views of the agent's names that it did not make: Up would refuse
 	SyncLog string   // as it is written in SQL; "" where there is none
-	Tables  []string // all of the schema
+	// OtherSyncLogs are those of an older program in other schemas.
+	OtherSyncLogs []string
+	Tables        []string // all of the schema
 }
 
 // Newer reports whether a newer agent has upgraded the database.
@@ -24,8 +26,9 @@ func (s Standing) Newer() bool { return s.Version > s.Latest }
 
 // Look tells what Up would find, and changes nothing: neither goose's version
 // table nor a schema is made. A schema that does not exist has no tables.
-func Look(ctx context.Context, db *sql.DB, d Dialect, schema string) (Standing, error) {
+func Look(ctx context.Context, db *sql.DB, d Dialect, named Names) (Standing, error) {
 	var s Standing
+	schema := named.Schema
 	steps, err := steps(d, schema)
 	if err != nil {
 		return s, err
@@ -36,7 +39,12 @@ func Look(ctx context.Context, db *sql.DB, d Dialect, schema string) (Standing, 
 	if s.Tables, err = tables(ctx, db, d, schema); err != nil {
 		return s, err
 	}
-	s.SyncLog = findSyncLog(s.Tables, d, schema)
+	if s.SyncLog, err = lookForSyncLog(ctx, db, d, named, s.Tables); err != nil {
+		return s, err
+	}
+	if s.OtherSyncLogs, err = otherSyncLogs(ctx, db, d, named); err != nil {
+		return s, err
+	}
 	if !slices.Contains(s.Tables, versionTable) {
 		if s.Foreign = foreignTables(s.Tables); s.Foreign == nil {
 			s.Foreign, err = foreignViews(ctx, db, d, schema)

@@ -43,7 +43,7 @@ func TestLook(t *testing.T) {
 				t.Helper()
 				var twice [2]migrations.Standing
 				for i := range twice {
-					s, err := migrations.Look(t.Context(), x.db, x.dialect, x.schema)
+					s, err := migrations.Look(t.Context(), x.db, x.dialect, migrations.Names{Schema: x.schema})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -65,7 +65,7 @@ func TestLook(t *testing.T) {
 			}
 			exec(`DROP TABLE ` + x.prefix + `"Media"`)
 			exec(`DROP TABLE ` + x.prefix + `"SyncLog"`)
-			result, err := migrations.Up(t.Context(), x.db, x.dialect, x.schema)
+			result, err := migrations.Up(t.Context(), x.db, x.dialect, migrations.Names{Schema: x.schema})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -90,7 +90,7 @@ func TestLook(t *testing.T) {
 			}
 		})
 	}
-	if s, err := migrations.Look(t.Context(), server, migrations.Postgres, "not_there"); err != nil || s.Version != 0 || s.Tables != nil {
+	if s, err := migrations.Look(t.Context(), server, migrations.Postgres, migrations.Names{Schema: "not_there"}); err != nil || s.Version != 0 || s.Tables != nil {
 		t.Errorf("no schema: %+v, %v", s, err)
 	}
 }

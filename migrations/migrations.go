@@ -27,6 +27,8 @@ var files embed.FS
 var (
 	// ErrNewer: a newer agent has upgraded the database.
 	ErrNewer = errors.New("the database was upgraded by a newer agent")
+	// ErrSyncLog: the table that was named as SyncLog is not there or is another.
+	ErrSyncLog = errors.New("not a SyncLog table")
 	// ErrForeign: tables or views of the agent's names exist that it did not make.
 	ErrForeign = errors.New("tables or views of these names exist that the agent did not make")
 )
@@ -54,18 +56,28 @@ func views() []string { return []string{"idx_listing", "vow_listing", "listing_p
 
 const viewsVersion = 2
 
+// Names say where the tables are.
+type Names struct {
+	Schema  string // of the agent's tables; SQLite: ""
+	SyncLog string // an existing table of an older program, as ParseSyncLog takes it; "" for the schema's own
+}
+
 // Result says what Up did.
 type Result struct {
 	From, To int64 // schema versions; From is 0 for a new database
 	SyncLog  string
 	Created  bool // the SyncLog table was created
+	// OtherSyncLogs are those of an older program that are not used, since they are
+	// in other schemas.
+	OtherSyncLogs []string
 }
 
-// Up brings the tables in schema (SQLite: "") to this agent's version and
-// creates SyncLog if there is none. Several agents may call it at once: the
+// Up brings the tables to this agent's version and creates SyncLog if there is
+// none. Several agents may call it at once: the
 // first migrates, the others wait. Each version is one transaction, so a crash
 // leaves the last complete one.
-func Up(ctx context.Context, db *sql.DB, d Dialect, schema string) (Result, error) {
+func Up(ctx context.Context, db *sql.DB, d Dialect, names Names) (Result, error) {
+	schema := names.Schema
 	if d == Postgres {
 		unlock, err := lock(ctx, db, schema)
 		if err != nil {
@@ -94,11 +106,12 @@ func Up(ctx context.Context, db *sql.DB, d Dialect, schema string) (Result, erro
 			return Result{}, fmt.Errorf("migrate from version %d to %d: %w", from, to, err)
 		}
 	}
-	name, created, err := ensureSyncLog(ctx, db, d, schema)
-	if err != nil {
+	result := Result{From: from, To: to}
+	if result.SyncLog, result.Created, err = ensureSyncLog(ctx, db, d, names); err != nil {
 		return Result{}, err
 	}
-	return Result{From: from, To: to, SyncLog: name, Created: created}, nil
+	result.OtherSyncLogs, err = otherSyncLogs(ctx, db, d, names)
+	return result, err
 }
 
 // lock keeps two agents from migrating at once. It is an advisory lock held by a

@@ -57,7 +57,7 @@ func TestUpgradeFromVersionOne(t *testing.T) {
 	harness.Each(t, func(t *testing.T, h *harness.Database) {
 		db, d := openFor(t, h)
 		versionOne(t, h, db, d)
-		result, err := Up(t.Context(), db, d, h.Schema)
+		result, err := Up(t.Context(), db, d, Names{Schema: h.Schema})
 		if err != nil || result.From != 1 || result.To < 3 {
 			t.Fatalf("result %+v, %v", result, err)
 		}
@@ -70,7 +70,7 @@ func TestUpgradeFromVersionOne(t *testing.T) {
 		if n := h.Count(t, "vow_listing", "listing_key = 'LONG' AND city IS NULL AND standard_status IS NULL"); h.Postgres && n != 1 {
 			t.Errorf("%d rows with what no index holds", n)
 		}
-		result, err = Up(t.Context(), db, d, h.Schema)
+		result, err = Up(t.Context(), db, d, Names{Schema: h.Schema})
 		if err != nil || result.From != result.To {
 			t.Errorf("once more: %+v, %v", result, err)
 		}
@@ -98,7 +98,7 @@ func foreignView(t *testing.T, h *harness.Database, name string, old bool) {
 	}
 	h.Exec(t, "CREATE TABLE "+h.Table("theirs")+" (x int)")
 	h.Exec(t, "CREATE VIEW "+h.Table(name)+" AS SELECT x AS theirs FROM "+h.Table("theirs"))
-	_, err := Up(t.Context(), db, d, h.Schema)
+	_, err := Up(t.Context(), db, d, Names{Schema: h.Schema})
 	if !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "rename") ||
 		h.Postgres && !strings.Contains(err.Error(), "--schema") {
 		t.Fatalf("error %v", err)
@@ -109,7 +109,7 @@ func foreignView(t *testing.T, h *harness.Database, name string, old bool) {
 		t.Error("something was made all the same")
 	}
 	h.Exec(t, "DROP VIEW "+h.Table(name))
-	if _, err := Up(t.Context(), db, d, h.Schema); err != nil {
+	if _, err := Up(t.Context(), db, d, Names{Schema: h.Schema}); err != nil {
 		t.Error(err)
 	}
 }
@@ -122,7 +122,7 @@ func TestForeignIndexIsRefused(t *testing.T) {
 	db, d := openFor(t, h)
 	h.Exec(t, "CREATE TABLE "+h.Table("theirs")+" (x int)")
 	h.Exec(t, "CREATE INDEX idx_listing ON "+h.Table("theirs")+" (x)")
-	if _, err := Up(t.Context(), db, d, h.Schema); !errors.Is(err, ErrForeign) {
+	if _, err := Up(t.Context(), db, d, Names{Schema: h.Schema}); !errors.Is(err, ErrForeign) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -52,7 +52,7 @@ func TestDoctorPostgres(t *testing.T) {
 		"new": {func(*testing.T, *examined) {}, map[string]string{
 			"destination/connection": "ok: ", "destination/version": "ok: PostgreSQL", "destination/pooler": "ok: none", "destination/encoding": "ok: UTF8",
 			"destination/writable": "ok: ", "destination/schema": "ok: test_", "destination/tables": "ok: none yet", "destination/rights": "not checked: no tables",
-			"destination/temporary": "ok: ", "destination/synclog": "ok: none yet", "destination/owner": "ok: nobody yet", "destination/clock": "ok: agrees",
+			"destination/temporary": "ok: ", "destination/owner": "ok: nobody yet", "destination/clock": "ok: agrees",
 			"destination/disk": "ok: free at /", "destination/positions": "ok: full backfill",
 		}},
 		"synced": {sync, map[string]string{
@@ -204,4 +204,24 @@ func TestDoctorStandby(t *testing.T) {
 	x := newExamined(t, db)
 	x.doctor(t)
 	x.expect(t, map[string]string{"destination/writable": "failure: name the primary server", "destination/tables": "ok: none yet"})
+}
+
+// An old service's SyncLog in another schema is seen, and can be named. In a
+// database of its own, since those of other tests are seen too.
+func TestDoctorSyncLogElsewhere(t *testing.T) {
+	t.Parallel()
+	x := newExamined(t, harness.OpenPostgres(t, pgtest.Database(t), "reso"))
+	x.doctor(t)
+	x.expect(t, map[string]string{"destination/synclog": "ok: none yet"})
+	x.db.Exec(t, `CREATE SCHEMA old`)
+	x.db.Exec(t, `CREATE TABLE old."SyncLog" (id serial, timestamp timestamptz, idx_property_timestamp timestamptz,
+		vow_property_timestamp timestamptz, media_timestamp timestamptz, rooms_timestamp timestamptz, openhouse_timestamp timestamptz,
+		total_processed int, total_successful int, total_failed int)`)
+	x.doctor(t)
+	x.expect(t, map[string]string{"destination/synclog": `warning: --synclog old."SyncLog"`})
+	for named, want := range map[string]string{`old."SyncLog"`: `ok: old."SyncLog"`, "old.synclog": "failure: there is no table old.synclog"} {
+		x.args = []string{"--synclog", named}
+		x.doctor(t)
+		x.expect(t, map[string]string{"destination/synclog": want})
+	}
 }

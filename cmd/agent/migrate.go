@@ -58,6 +58,11 @@ func (c *migrateCommand) exec(ctx context.Context, args []string) error {
 	if result.Created {
 		verb = "Created"
 	}
-	_, err = fmt.Fprintf(c.stdout, "%s SyncLog table %s.\n", verb, result.SyncLog)
+	if _, err = fmt.Fprintf(c.stdout, "%s SyncLog table %s.\n", verb, result.SyncLog); err != nil {
+		return err
+	}
+	for _, other := range result.OtherSyncLogs {
+		_, err = fmt.Fprintf(c.stdout, "There is another one, %s, which is not used; --synclog %s takes it.\n", other, other)
+	}
 	return err
 }

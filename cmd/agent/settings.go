@@ -59,6 +59,7 @@ func (s *settings) register(set *flag.FlagSet, env environment) {
 	fs.group(databaseGroup)
 	fs.StringVar(&c.DatabaseURL, "database-url", "", "`url`: postgres://... or sqlite:PATH; none: SQLite in the state directory")
 	fs.StringVar(&c.Schema, "schema", c.Schema, "`name` of the PostgreSQL schema of the tables")
+	fs.StringVar(&c.SyncLog, "synclog", "", "`SCHEMA.TABLE` of an old service's SyncLog in PostgreSQL, used in place of the schema's own")
 	fs.BoolVar(&c.Pooler, "pooler", false, "a pooler in transaction mode is before PostgreSQL (detected otherwise)")
 
 	fs.group(filesGroup)

@@ -19,7 +19,10 @@ import (
 type Options struct {
 	URL    string
 	Schema string // lower-case identifier
-	Pooler bool   // a pooler in transaction mode is between; detected where false
+	// SyncLog is a table SCHEMA.TABLE of an older program in place of the schema's
+	// own; "" for that.
+	SyncLog string
+	Pooler  bool // a pooler in transaction mode is between; detected where false
 
 	// Connections is how many there may be at least: one for each group that is
 	// committed at a time, and two for the lease and for looking after a group
@@ -38,6 +41,7 @@ type Destination struct {
 	schema  string
 	pooler  bool
 	synclog string // SyncLog's name as written in SQL, known after Migrate
+	named   string // the SyncLog of the options
 	owner   string // the state that claimed the destination
 	// temporary: this user may make temporary tables; known after Migrate.
 	temporary bool
@@ -50,6 +54,11 @@ func Open(o Options) (*Destination, error) {
 	if !regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`).MatchString(o.Schema) {
 		return nil, fmt.Errorf("open destination: schema %q is not a plain lower-case name (a-z, 0-9, _)", o.Schema)
 	}
+	if o.SyncLog != "" {
+		if _, _, err := migrations.ParseSyncLog(o.SyncLog); err != nil {
+			return nil, fmt.Errorf("open destination: --synclog: %w", err)
+		}
+	}
 	config, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
 		return nil, fmt.Errorf("open destination: the database URL cannot be read: %w", redacted(err))
@@ -59,7 +68,7 @@ func Open(o Options) (*Destination, error) {
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "resoagent"
 	}
-	return &Destination{config: config, schema: o.Schema, pooler: o.Pooler}, nil
+	return &Destination{config: config, schema: o.Schema, named: o.SyncLog, pooler: o.Pooler}, nil
 }
 
 // connect makes the pool at the first use. Whether a pooler is between must be
@@ -129,7 +138,7 @@ func (d *Destination) Migrate(ctx context.Context) (migrations.Result, error) {
 	}
 	db := stdlib.OpenDBFromPool(d.pool)
 	defer db.Close()
-	result, err := migrations.Up(ctx, db, migrations.Postgres, d.schema)
+	result, err := migrations.Up(ctx, db, migrations.Postgres, d.names())
 	if err != nil {
 		return result, wrap("migrate", err)
 	}
@@ -150,3 +159,8 @@ func (d *Destination) Close() error {
 
 // table is a table's qualified name.
 func (d *Destination) table(name string) string { return d.schema + "." + name }
+
+// names say where the tables are.
+func (d *Destination) names() migrations.Names {
+	return migrations.Names{Schema: d.schema, SyncLog: d.named}
+}

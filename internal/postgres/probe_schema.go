@@ -18,7 +18,7 @@ func (p *probe) tables(ctx context.Context) error {
 	defer db.Close()
 	ctx, cancel := context.WithTimeout(ctx, probeQuestion)
 	defer cancel()
-	s, err := migrations.Look(ctx, db, migrations.Postgres, p.schema)
+	s, err := migrations.Look(ctx, db, migrations.Postgres, p.Destination.names())
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,15 @@ func (p *probe) temporaryTables(ctx context.Context) error {
 // syncLog looks whether runs can be written to the SyncLog that is there.
 func (p *probe) syncLog(ctx context.Context) error {
 	name := p.standing.SyncLog
-	if name == "" {
+	switch other := strings.Join(p.standing.OtherSyncLogs, ", "); {
+	case name == "" && p.named != "":
+		p.Failure("synclog", "correct --synclog", "there is no table %s", p.named)
+		return nil
+	case name == "" && other != "":
+		p.Warning("synclog", "add --synclog "+p.standing.OtherSyncLogs[0]+" if runs are to be written there, and to know its positions",
+			"none yet in schema %s; the next sync creates it, and does not use %s", p.schema, other)
+		return nil
+	case name == "":
 		p.OK("synclog", "none yet; the next sync creates it")
 		return nil
 	}
@@ -162,10 +170,15 @@ func (p *probe) syncLog(ctx context.Context) error {
 	case !readable || !writable:
 		p.Failure("synclog", fmt.Sprintf("GRANT SELECT, INSERT ON %s TO %s, and USAGE on its sequence", name, user),
 			"user %s may not write to %s", user, name)
-	case strings.Contains(name, `"`):
-		p.OK("synclog", "%s, a quoted name, is used as it is", name)
 	default:
-		p.OK("synclog", "%s is used as it is", name)
+		if strings.Contains(name, `"`) {
+			name += ", a quoted name,"
+		}
+		text := name + " is used as it is"
+		if others := strings.Join(p.standing.OtherSyncLogs, ", "); others != "" {
+			text += "; " + others + " is not (--synclog)"
+		}
+		p.OK("synclog", "%s", text)
 	}
 	return nil
 }

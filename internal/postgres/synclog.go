@@ -40,6 +40,10 @@ func (d *Destination) Mirror(ctx context.Context, r record.Run) error {
 		for i := range places {
 			places[i] = fmt.Sprintf("$%d", i+1)
 		}
+		for _, stream := range r.Unknown {
+			column := record.SyncLogColumn(stream)
+			columns, places = append(columns, column), append(places, "("+d.newest(column)+")")
+		}
 		_, err = tx.Exec(ctx, `INSERT INTO `+d.synclog+` (`+strings.Join(columns, ", ")+`) VALUES (`+strings.Join(places, ", ")+`)`, args...)
 		if err != nil {
 			return err
@@ -55,13 +59,18 @@ func (d *Destination) Mirror(ctx context.Context, r record.Run) error {
 // clamp keeps a count within SyncLog's 32-bit columns.
 func clamp(n int64) int32 { return int32(min(n, math.MaxInt32)) } //nolint:gosec // bounded on the same line
 
+// newest asks for the newest value of a column of SyncLog.
+func (d *Destination) newest(column string) string {
+	return `SELECT ` + column + ` FROM ` + d.synclog + `
+		WHERE ` + column + ` IS NOT NULL AND isfinite(` + column + `) ORDER BY timestamp DESC, id DESC LIMIT 1`
+}
+
 // Newest reads the newest timestamp of each stream from SyncLog.
 func (d *Destination) Newest(ctx context.Context, streams []string) (map[string]time.Time, error) {
 	out := make(map[string]time.Time)
 	for _, stream := range streams {
 		column := record.SyncLogColumn(stream)
-		rows, err := d.pool.Query(ctx, `SELECT `+column+` FROM `+d.synclog+`
-			WHERE `+column+` IS NOT NULL AND isfinite(`+column+`) ORDER BY timestamp DESC, id DESC LIMIT 1`)
+		rows, err := d.pool.Query(ctx, d.newest(column))
 		if err != nil {
 			return nil, wrap("read SyncLog", err)
 		}

@@ -209,7 +209,8 @@ type Run struct {
 	ID         string
 	StartedAt  time.Time
 	FinishedAt time.Time
-	Positions  map[string]time.Time // of the streams that finished
+	Positions  map[string]time.Time // the newest that are known
+	Unknown    []string             // streams whose position is not: SyncLog's newest goes into the row again
 	Processed  int64
 	Successful int64
 	Failed     int64

@@ -51,7 +51,7 @@ func (d *Destination) Migrate(ctx context.Context) (migrations.Result, error) {
 	// goose holds one connection and asks for a second.
 	d.db.SetMaxOpenConns(2)
 	defer d.db.SetMaxOpenConns(1)
-	result, err := migrations.Up(ctx, d.db, migrations.SQLite, "")
+	result, err := migrations.Up(ctx, d.db, migrations.SQLite, migrations.Names{})
 	return result, wrap("migrate", err)
 }
 

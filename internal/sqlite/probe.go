@@ -161,7 +161,7 @@ func (p *probe) contents(ctx context.Context, o record.Owner) {
 		return
 	}
 	p.OK("version", "SQLite %s", version)
-	if p.standing, err = migrations.Look(ctx, p.db, migrations.SQLite, ""); err != nil {
+	if p.standing, err = migrations.Look(ctx, p.db, migrations.SQLite, migrations.Names{}); err != nil {
 		p.Failure("tables", "check that no other program holds the file", "%v", err)
 		p.rest("the tables cannot be read", "synclog", "owner")
 		return

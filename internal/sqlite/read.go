@@ -130,6 +130,11 @@ func (d *Destination) Mirror(ctx context.Context, r record.Run) error {
 			args = append(args, at.UTC().Format(instant))
 		}
 		places := strings.TrimSuffix(strings.Repeat("?, ", len(args)), ", ")
+		for _, stream := range r.Unknown {
+			column := record.SyncLogColumn(stream)
+			columns = append(columns, column)
+			places += ", (" + newest(column) + ")"
+		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO SyncLog (`+strings.Join(columns, ", ")+`) VALUES (`+places+`)`, args...)
 		if err != nil {
 			return err
@@ -145,14 +150,18 @@ func (d *Destination) Mirror(ctx context.Context, r record.Run) error {
 // clamp keeps a count within the 32-bit columns that SyncLog has in PostgreSQL.
 func clamp(n int64) int64 { return min(n, math.MaxInt32) }
 
+// newest asks for the newest value of a column of SyncLog.
+func newest(column string) string {
+	return `SELECT ` + column + ` FROM SyncLog WHERE ` + column + ` IS NOT NULL ORDER BY timestamp DESC, id DESC LIMIT 1`
+}
+
 // Newest reads the newest timestamp of each stream from SyncLog.
 func (d *Destination) Newest(ctx context.Context, streams []string) (map[string]time.Time, error) {
 	out := make(map[string]time.Time)
 	for _, stream := range streams {
 		column := record.SyncLogColumn(stream)
 		var text string
-		err := d.db.QueryRowContext(ctx, `SELECT `+column+` FROM SyncLog WHERE `+column+` IS NOT NULL
-			ORDER BY timestamp DESC, id DESC LIMIT 1`).Scan(&text)
+		err := d.db.QueryRowContext(ctx, newest(column)).Scan(&text)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		}
