@@ -6,9 +6,50 @@ import (
 	"fmt"
 	"sync"
 
+	"resoagent/checkpoint"
 	"resoagent/internal/crashpoint"
 	"resoagent/internal/record"
 )
+
+// noteClaim is the state file's note of the incarnations under which it may own a
+// destination. A state file from before there was one has none: there host and
+// state directory tell, for one last time.
+const noteClaim = "claim"
+
+// claimNote is the value of noteClaim. It is written inside the claim's
+// transaction before that commits. Behind a crash between the two the destination
+// still has Held, behind any other Next; either way the next start knows its own
+// and goes on at once.
+type claimNote struct {
+	Held int64 `json:"held,omitempty"` // 0: it was nobody's, or another's
+	Next int64 `json:"next"`
+}
+
+// self is who this agent is to a destination, by its state file.
+func (c *Config) self(file *checkpoint.File) (record.Owner, error) {
+	o := record.Owner{StateID: file.StateID(), Host: c.Host, StateDir: c.StateDir, Lease: c.Lease}
+	var note claimNote
+	err := file.View(func(tx *checkpoint.Tx) error { return tx.Note(noteClaim, &note) })
+	if note.Next == 0 {
+		o.ByPlace = true
+		return o, err
+	}
+	o.Claims = []int64{note.Next}
+	if note.Held != 0 {
+		o.Claims = append(o.Claims, note.Held)
+	}
+	return o, err
+}
+
+// filedOwner is who an agent would be that is not running.
+func filedOwner(c *Config) (o record.Owner, err error) {
+	file, err := checkpoint.OpenReadOnly(c.StateDir)
+	if err != nil {
+		return o, err
+	}
+	o, err = c.self(file)
+	return o, errors.Join(err, file.Close())
+}
 
 // claim sees to the tables, makes this agent the destination's owner and keeps
 // it so until the returned function is called; under a schedule, until the agent
@@ -26,11 +67,18 @@ func (a *Agent) claim(ctx context.Context) (_ context.Context, _ []record.Mark, 
 		return nil, nil, nil, err
 	}
 	crashpoint.At(crashpoint.Migrated)
-	self := record.Owner{
-		StateID: a.file.StateID(), Host: a.config.Host, StateDir: a.config.StateDir, Lease: a.config.Lease,
-	}
 	var marks []record.Mark
-	err = newRetrier("destination", a.config.RetryFor, a.observe).do(ctx, func() (err error) {
+	err = newRetrier("destination", a.config.RetryFor, a.observe).do(ctx, func() error {
+		// Read again each time: an attempt whose answer was lost has left its note.
+		self, err := a.config.self(a.file)
+		if err != nil {
+			return err
+		}
+		self.Note = func(held, next int64) error {
+			err := a.file.Update(func(tx *checkpoint.Tx) error { return tx.PutNote(noteClaim, claimNote{held, next}) })
+			crashpoint.At(crashpoint.ClaimNoted)
+			return err
+		}
 		marks, err = a.owner.Claim(ctx, self, Streams())
 		return err
 	})

@@ -66,6 +66,7 @@ type doctor struct {
 	// not tell. noStates says why not, "" where there simply is no file yet.
 	states   map[string]checkpoint.Stream
 	noStates string
+	self     record.Owner // by the state file: the owner that a sync would be
 	examined record.Examined
 }
 
@@ -197,8 +198,8 @@ func (d *doctor) examineDestination(ctx context.Context, r record.Report) (err e
 		r.NotChecked("connection", "--database-url cannot be used")
 		return nil
 	}
-	o := record.Owner{Host: d.config.Host, StateDir: d.config.StateDir, Lease: d.config.Lease}
-	if d.examined, err = d.dest.Examine(ctx, o, Streams(), r); err != nil {
+	d.self.Host, d.self.StateDir, d.self.Lease = d.config.Host, d.config.StateDir, d.config.Lease
+	if d.examined, err = d.dest.Examine(ctx, d.self, Streams(), r); err != nil {
 		return err
 	}
 	known, ok := d.positions(r)

@@ -171,6 +171,9 @@ func (d *doctor) stateFile(ctx context.Context, r record.Report) error {
 			r.OK(name, "%s is good", path)
 		}
 		if d.states, err = filedStates(dir); err == nil {
+			d.self, err = filedOwner(&d.config)
+		}
+		if err == nil {
 			return nil
 		}
 	}
@@ -182,6 +185,9 @@ func (d *doctor) stateFile(ctx context.Context, r record.Report) error {
 func (d *doctor) running(ctx context.Context, r record.Report) {
 	const name = "file"
 	d.noStates = "an agent is at work"
+	// What it has noted cannot be read, but it is there, and says by its lock that
+	// a claim from this place is its own.
+	d.self = record.Owner{ByPlace: true}
 	s, err := ReadStatus(ctx, d.config.StateDir, d.config.now())
 	switch {
 	case err != nil:

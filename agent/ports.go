@@ -37,7 +37,8 @@ type Destination interface {
 // Ownership is who may write to a destination.
 type Ownership interface {
 	// Claim makes the caller the only writer and reads the marks of the
-	// streams. record.ErrOwned: another agent's lease still runs.
+	// streams. It calls the owner's Note before anything is durable.
+	// record.ErrOwned: another agent's lease still runs.
 	Claim(ctx context.Context, o record.Owner, streams []string) ([]record.Mark, error)
 	// Renew prolongs the claim's lease.
 	Renew(ctx context.Context, lease time.Duration) error

@@ -91,7 +91,7 @@ func (a *Agent) RetryRejects(ctx context.Context, selected []string) (done []Ret
 	defer release()
 	all, err := a.prepare(ctx, marks, names(streams))
 	if err != nil {
-		return nil, stateHint(err)
+		return nil, inUse(stateHint(err))
 	}
 	for _, s := range streams {
 		r, err := a.retryRejects(ctx, id.String(), all[s.name])

@@ -202,7 +202,7 @@ func (a *Agent) rebuild(ctx context.Context) (map[string]string, error) {
 	defer release()
 	all, err := a.prepare(ctx, marks, Streams())
 	if err != nil {
-		return nil, stateHint(err)
+		return nil, inUse(stateHint(err))
 	}
 	return lastSync(all).Positions, nil
 }

@@ -61,6 +61,7 @@ func (a *Agent) run(outer context.Context, streams []*stream, sel Selection, rep
 			err = inUse(context.Cause(ctx))
 		}
 	}()
+	defer func() { err = inUse(err) }()
 	crashpoint.At(crashpoint.Claimed)
 	if err := a.beginJournal(report); err != nil {
 		return err
@@ -94,14 +95,14 @@ func (a *Agent) run(outer context.Context, streams []*stream, sel Selection, rep
 			home, err := a.bringHome(ctx, report.ID, all[s.name])
 			report.Totals.Add(home)
 			if err != nil {
-				return inUse(err)
+				return err
 			}
 			crashpoint.At(crashpoint.ErrandDone)
 		}
 		pass, err := a.pass(ctx, report.ID, all[s.name], sel.Force)
 		report.Totals.Add(pass.Counters)
 		if err != nil {
-			return inUse(err)
+			return err
 		}
 		report.Passes = append(report.Passes, pass)
 		crashpoint.At(crashpoint.PassDone)

@@ -70,6 +70,12 @@ func (s *crashes) history(t *testing.T) {
 	for _, n := range []int{1, 2, 3} {
 		s.crash(t, n)
 	}
+	if s.point == crashpoint.ClaimNoted {
+		// Twice in a row, while the lease of a run that died before still runs.
+		s.sync(t, crashpoint.BeforeCommit+":1")
+		s.crash(t, 1)
+		s.crash(t, 1)
+	}
 	s.recover(t)
 
 	s.news(t)

@@ -173,7 +173,7 @@ func TestDoctorFiles(t *testing.T) {
 		}, map[string]string{"destination/tables": "failure: upgrade this agent"}},
 		"another's lease": {func(t *testing.T, x *examined) {
 			sync(t, x)
-			x.db.Exec(t, "UPDATE agent_owner SET host = 'other-host', lease_until = ?", time.Now().UTC().Add(time.Hour).Format("2006-01-02T15:04:05.000Z"))
+			x.db.Exec(t, "UPDATE agent_owner SET host = 'other-host', state_id = 'other', lease_until = ?", time.Now().UTC().Add(time.Hour).Format("2006-01-02T15:04:05.000Z"))
 		}, map[string]string{"destination/owner": "failure: other-host"}},
 		"in use": {func(t *testing.T, x *examined) {
 			x.source.Set(func(f *simulator.Faults) {

@@ -101,11 +101,11 @@ func TestDoctorPostgres(t *testing.T) {
 		}},
 		"another's lease": {func(t *testing.T, x *examined) {
 			sync(t, x)
-			x.db.Exec(t, "UPDATE "+x.db.Table("agent_owner")+" SET host = 'other-host', lease_until = now() + interval '1 hour'")
+			x.db.Exec(t, "UPDATE "+x.db.Table("agent_owner")+" SET host = 'other-host', state_id = 'other', lease_until = now() + interval '1 hour'")
 		}, map[string]string{"destination/owner": "failure: other-host"}},
 		"another's that has run out": {func(t *testing.T, x *examined) {
 			sync(t, x)
-			x.db.Exec(t, "UPDATE "+x.db.Table("agent_owner")+" SET host = 'other-host', lease_until = now() - interval '1 hour'")
+			x.db.Exec(t, "UPDATE "+x.db.Table("agent_owner")+" SET host = 'other-host', state_id = 'other', lease_until = now() - interval '1 hour'")
 		}, map[string]string{"destination/owner": "ok: takes it over"}},
 		"a pooler": {func(t *testing.T, x *examined) { x.args = []string{"--database-url", pgtest.Pooler(t, x.db.URL)} }, map[string]string{
 			"destination/pooler": "ok: a pooler in transaction mode", "destination/tables": "ok: none yet", "destination/disk": "not checked: does not tell",

@@ -16,6 +16,7 @@ const (
 	StateFilled   = "state-filled"   // the first state file is filled, under its temporary name
 	StateLinked   = "state-linked"   // it has its name; the directory is not synced yet
 	Migrated      = "migrated"       // the tables are there
+	ClaimNoted    = "claim-noted"    // the incarnation to come is in the state file, and not in the destination yet
 	Claimed       = "claimed"        // the destination is ours
 	Settled       = "settled"        // what was decided between the stores is in the state file
 	KeysCleared   = "keys-cleared"   // the key set is emptied for a rebuild
@@ -37,7 +38,7 @@ const (
 // Points are all points.
 func Points() []string {
 	return []string{
-		StateFilled, StateLinked, Migrated, Claimed, Settled, KeysCleared, KeysPartly, KeysGrown, BeforeCommit, CommitOpen,
-		AfterCommit, StateOpen, AfterState, ErrandDone, PassDone, Journaled, Mirrored, BeforeRelease, BeforeClose,
+		StateFilled, StateLinked, Migrated, ClaimNoted, Claimed, Settled, KeysCleared, KeysPartly, KeysGrown, BeforeCommit,
+		CommitOpen, AfterCommit, StateOpen, AfterState, ErrandDone, PassDone, Journaled, Mirrored, BeforeRelease, BeforeClose,
 	}
 }

@@ -51,22 +51,45 @@ func (d *Destination) raise(ctx context.Context, tx pgx.Tx, o record.Owner) (int
 	if err != nil {
 		return 0, err
 	}
-	var host, dir string
-	var incarnation int64
-	var left *float64 // seconds that the lease still runs
-	err = tx.QueryRow(ctx, `SELECT host, state_dir, incarnation, extract(epoch FROM lease_until - clock_timestamp())::float8
-		FROM `+d.table("agent_owner")+` WHERE id = 1 FOR UPDATE`).Scan(&host, &dir, &incarnation, &left)
+	row, left, err := owned(ctx, tx, d.table("agent_owner"), "FOR UPDATE")
 	if err != nil {
 		return 0, err
 	}
-	if left != nil && *left > 0 && !o.Same(host, dir) {
-		return 0, fmt.Errorf("host %s, state directory %s, lease for another %.0fs: %w", host, dir, *left, record.ErrOwned)
+	incarnation, err := o.Next(row, left)
+	if err != nil {
+		return 0, err
 	}
-	incarnation++
 	_, err = tx.Exec(ctx, `UPDATE `+d.table("agent_owner")+` SET state_id = $1, host = $2, state_dir = $3,
 		incarnation = $4, lease_until = clock_timestamp() + make_interval(secs => $5) WHERE id = 1`,
 		o.StateID, o.Host, o.StateDir, incarnation, o.Lease.Seconds())
 	return incarnation, err
+}
+
+// rower is a pool or a transaction.
+type rower interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// owned reads the owner's row, and how long its lease still runs.
+func owned(ctx context.Context, q rower, table, lock string) (row record.Owned, left time.Duration, err error) {
+	var seconds *float64
+	err = q.QueryRow(ctx, `SELECT state_id, host, state_dir, incarnation, extract(epoch FROM lease_until - clock_timestamp())::float8
+		FROM `+table+` WHERE id = 1 `+lock).Scan(&row.StateID, &row.Host, &row.StateDir, &row.Incarnation, &seconds)
+	if seconds != nil {
+		left = time.Duration(*seconds * float64(time.Second))
+	}
+	return row, left, err
+}
+
+// stillOwner fails with record.ErrLost where somebody else has claimed the
+// destination, and keeps it from being claimed until the transaction ends. Groups
+// need no such look: the mark that they move has the incarnation too.
+func (d *Destination) stillOwner(ctx context.Context, tx pgx.Tx) error {
+	row, _, err := owned(ctx, tx, d.table("agent_owner"), "FOR SHARE")
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && row.Incarnation != d.incarnation {
+		return record.ErrLost
+	}
+	return err
 }
 
 // Renew prolongs the lease. record.ErrLost: somebody else has taken over.

@@ -15,30 +15,31 @@ import (
 	"resoagent/internal/record"
 )
 
-// ownership tells whose the destination is. A lease of this host and state
-// directory is one's own: bbolt's lock shows whether that agent still runs.
+// ownership tells whose the destination is. A lease of this state file is one's
+// own: bbolt's lock shows whether that agent still runs.
 func (p *probe) ownership(ctx context.Context, o record.Owner) error {
 	if !slices.Contains(p.standing.Tables, "agent_owner") {
 		p.OK("owner", "nobody yet")
 		return nil
 	}
-	var host, dir string
-	var left *float64
-	err := p.ask(ctx, `SELECT host, state_dir, extract(epoch FROM lease_until - clock_timestamp())::float8
-		FROM `+p.table("agent_owner")+` WHERE id = 1`, nil, &host, &dir, &left)
-	live := left != nil && *left > 0
+	var row record.Owned
+	var left time.Duration
+	err := p.read(ctx, func(tx pgx.Tx) (err error) {
+		row, left, err = owned(ctx, tx, p.table("agent_owner"), "")
+		return err
+	})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		p.OK("owner", "nobody yet")
 	case err != nil:
 		return err
-	case o.Same(host, dir):
+	case o.Same(row):
 		p.OK("owner", "the agent of this state directory")
-	case live:
+	case left > 0:
 		p.Failure("owner", "wait for its end, or for its lease if it has died; or give this agent a destination of its own",
-			"an agent on host %s with state directory %s is at work; its lease runs for %.0f s", host, dir, *left)
+			"an agent on host %s with state directory %s is at work; its lease runs for %.0f s", row.Host, row.StateDir, left.Seconds())
 	default:
-		p.OK("owner", "host %s, state directory %s, without a lease: the next sync takes it over", host, dir)
+		p.OK("owner", "host %s, state directory %s, without a lease: the next sync takes it over", row.Host, row.StateDir)
 	}
 	return nil
 }

@@ -16,13 +16,17 @@ import (
 
 // Mirror writes a finished run to SyncLog, once: the row and the run's
 // identifier go in together, and a run whose identifier is there was mirrored
-// before.
+// before. record.ErrLost: the destination is another's, whose marks are not to be
+// touched; the run waits until it is this agent's again.
 func (d *Destination) Mirror(ctx context.Context, r record.Run) error {
 	positions, err := json.Marshal(r.Positions)
 	if err != nil {
 		return fmt.Errorf("encode run: %w", err)
 	}
 	err = pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
+		if err := d.stillOwner(ctx, tx); err != nil {
+			return err
+		}
 		tag, err := tx.Exec(ctx, `INSERT INTO `+d.table("agent_run")+`
 			(run_id, state_id, started_at, finished_at, processed, successful, failed, positions)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::jsonb) ON CONFLICT (run_id) DO NOTHING`,

@@ -61,23 +61,46 @@ func (d *Destination) Claim(ctx context.Context, o record.Owner, streams []strin
 }
 
 func raise(ctx context.Context, tx *sql.Tx, o record.Owner) (int64, error) {
-	var host, dir string
-	var incarnation int64
-	var lease sql.NullString
-	err := tx.QueryRowContext(ctx, `SELECT host, state_dir, incarnation, lease_until FROM agent_owner WHERE id = 1`).
-		Scan(&host, &dir, &incarnation, &lease)
+	row, left, err := owned(ctx, tx)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return 0, err
 	}
-	if until, err := time.Parse(instant, lease.String); err == nil && time.Now().Before(until) && !o.Same(host, dir) {
-		return 0, fmt.Errorf("host %s, state directory %s, lease until %s: %w", host, dir, lease.String, record.ErrOwned)
+	incarnation, err := o.Next(row, left)
+	if err != nil {
+		return 0, err
 	}
-	incarnation++
 	_, err = tx.ExecContext(ctx, `INSERT INTO agent_owner (id, state_id, host, state_dir, incarnation, lease_until)
 		VALUES (1, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state_id = excluded.state_id, host = excluded.host,
 		state_dir = excluded.state_dir, incarnation = excluded.incarnation, lease_until = excluded.lease_until`,
 		o.StateID, o.Host, o.StateDir, incarnation, time.Now().UTC().Add(o.Lease).Format(instant))
 	return incarnation, err
+}
+
+// rower is a database or a transaction.
+type rower interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// owned reads the owner's row, and how long its lease still runs.
+func owned(ctx context.Context, q rower) (row record.Owned, left time.Duration, err error) {
+	var lease sql.NullString
+	err = q.QueryRowContext(ctx, `SELECT state_id, host, state_dir, incarnation, lease_until FROM agent_owner WHERE id = 1`).
+		Scan(&row.StateID, &row.Host, &row.StateDir, &row.Incarnation, &lease)
+	if until, err := time.Parse(instant, lease.String); err == nil {
+		left = time.Until(until)
+	}
+	return row, left, err
+}
+
+// stillOwner fails with record.ErrLost where somebody else has claimed the
+// destination. Groups need no such look: the mark that they move has the
+// incarnation too.
+func (d *Destination) stillOwner(ctx context.Context, tx *sql.Tx) error {
+	row, _, err := owned(ctx, tx)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && row.Incarnation != d.incarnation {
+		return record.ErrLost
+	}
+	return err
 }
 
 // Renew prolongs the lease. record.ErrLost: somebody else has taken over.

@@ -230,21 +230,18 @@ func (p *probe) ownership(ctx context.Context, o record.Owner) {
 		p.OK(name, "nobody yet")
 		return
 	}
-	var host, dir string
-	var lease sql.NullString
-	err := p.db.QueryRowContext(ctx, `SELECT host, state_dir, lease_until FROM agent_owner WHERE id = 1`).Scan(&host, &dir, &lease)
-	until, leased := time.Parse(instant, lease.String)
+	row, left, err := owned(ctx, p.db)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		p.OK(name, "nobody yet")
 	case err != nil:
 		p.Failure(name, "check that no other program holds the file", "%v", err)
-	case o.Same(host, dir):
+	case o.Same(row):
 		p.OK(name, "the agent of this state directory")
-	case leased == nil && time.Now().Before(until):
+	case left > 0:
 		p.Failure(name, "wait for its end, or for its lease if it has died; or give this agent a file of its own",
-			"an agent on host %s with state directory %s is at work; its lease runs until %s", host, dir, lease.String)
+			"an agent on host %s with state directory %s is at work; its lease runs for %.0f s", row.Host, row.StateDir, left.Seconds())
 	default:
-		p.OK(name, "host %s, state directory %s, without a lease: the next sync takes it over", host, dir)
+		p.OK(name, "host %s, state directory %s, without a lease: the next sync takes it over", row.Host, row.StateDir)
 	}
 }

@@ -113,6 +113,9 @@ func (d *Destination) Mirror(ctx context.Context, r record.Run) error {
 		return fmt.Errorf("encode run: %w", err)
 	}
 	err = d.transaction(ctx, func(tx *sql.Tx) error {
+		if err := d.stillOwner(ctx, tx); err != nil {
+			return err
+		}
 		result, err := tx.ExecContext(ctx, `INSERT INTO agent_run
 			(run_id, state_id, started_at, finished_at, processed, successful, failed, positions)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id) DO NOTHING`, r.ID, d.owner, r.StartedAt.UTC().Format(instant),
