@@ -177,7 +177,7 @@ func (d *doctor) examineSource(ctx context.Context, r record.Report) error {
 		top := min(max(s.sizes.Page, 1), 10_000)
 		subjects = append(subjects, record.Subject{
 			Stream: s.name, Query: record.Query{Shape: s.shape, Feed: s.feed, Filter: s.filter, Top: top},
-			SizeFlag: sizeFlag(s.name), Pause: s.sizes.Throttle,
+			SizeFlag: sizeFlag(s.name), FilterFlag: filterFlag, Pause: s.sizes.Throttle,
 		})
 	}
 	return d.source.Examine(ctx, subjects, d.config.now, r)

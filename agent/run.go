@@ -102,7 +102,7 @@ func (a *Agent) run(outer context.Context, streams []*stream, sel Selection, rep
 		pass, err := a.pass(ctx, report.ID, all[s.name], sel.Force)
 		report.Totals.Add(pass.Counters)
 		if err != nil {
-			return err
+			return a.blameFilter(ctx, s, err)
 		}
 		report.Passes = append(report.Passes, pass)
 		crashpoint.At(crashpoint.PassDone)

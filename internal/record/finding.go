@@ -64,6 +64,8 @@ type Subject struct {
 	Stream   string
 	Query    Query         // from the beginning; Top is the batch size that is set
 	SizeFlag string        // the setting of the batch size
+	// FilterFlag is the setting of the query's filter.
+	FilterFlag string
 	Pause    time.Duration // what a sync leaves between two requests
 }
 

@@ -11,9 +11,13 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"resoagent/internal/record"
 )
 
 // Options are the settings of a source.
@@ -82,10 +86,21 @@ func parseRoot(text string, plaintext bool) (*url.URL, error) {
 	if root.User != nil || root.RawQuery != "" || root.Fragment != "" {
 		return nil, errors.New("open source: --source-url must not hold a user, a query or a fragment; tokens have flags of their own")
 	}
+	if last := path.Base(root.Path); resource(last) {
+		return nil, fmt.Errorf("open source: --source-url ends in the resource %.40s; name the address above it, the service root: %s://%s%s",
+			last, root.Scheme, root.Host, strings.TrimRight(path.Dir(root.Path), "/"))
+	}
 	if root.Scheme == "http" && !plaintext && !loopback(root.Hostname()) {
 		return nil, fmt.Errorf("open source: http://%s would send the token unencrypted; use https, or --allow-plaintext if you must", root.Host)
 	}
 	return root, nil
+}
+
+// resource reports whether a part of an address is a resource, or one record of
+// it, or the description of all: what lies below a service root.
+func resource(name string) bool {
+	name, _, _ = strings.Cut(name, "(")
+	return name == "$metadata" || slices.ContainsFunc(record.Shapes(), func(s *record.Shape) bool { return strings.EqualFold(s.Resource, name) })
 }
 
 func loopback(host string) bool {

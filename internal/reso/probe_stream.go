@@ -3,6 +3,7 @@ package reso
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/dustin/go-humanize"
 
@@ -58,6 +59,9 @@ func (v *visit) run(ctx context.Context) (why string) {
 	}
 	if v.err != nil {
 		found, do := v.explain(v.err)
+		if v.filterRefused(ctx) {
+			found, do = fmt.Sprintf("the source does not take the filter %s: %s", v.subject.Query.Filter, found), "correct --"+v.subject.FilterFlag
+		}
 		v.fail(checkPage, do, "%s", found)
 		return "the first page failed"
 	}
@@ -84,6 +88,19 @@ func (v *visit) run(ctx context.Context) (why string) {
 	}
 	v.checkLink()
 	return ""
+}
+
+// filterRefused reports whether the first page was refused for its filter, which
+// is the operator's own text: the source takes the same question without it.
+func (v *visit) filterRefused(ctx context.Context) bool {
+	var e *Error
+	if v.subject.Query.Filter == "" || !errors.As(v.err, &e) || !e.Refused() {
+		return false
+	}
+	q := v.subject.Query
+	q.Top, q.Filter = 1, ""
+	_, err := v.page(ctx, v.subject, q, "")
+	return err == nil
 }
 
 // over reports whether nothing more is to be asked.

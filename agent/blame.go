@@ -1,0 +1,31 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"resoagent/internal/record"
+)
+
+// errSomeRow ends a question behind its first row.
+var errSomeRow = errors.New("a row came")
+
+// blameFilter finds out whether a stream was refused for its filter, which is
+// the operator's own text: then the source takes the same question without it.
+func (a *Agent) blameFilter(ctx context.Context, s *stream, err error) error {
+	var r refused
+	if s.filter == "" || !errors.As(err, &r) || !r.Refused() {
+		return err
+	}
+	q := record.Query{Shape: s.shape, Feed: s.feed, Top: 1}
+	_, other := a.source.Page(ctx, q, func(record.Record) error { return errSomeRow })
+	if other != nil && !errors.Is(other, errSomeRow) {
+		return err
+	}
+	return refuse(fmt.Errorf("--%s %.200q is not taken by the source, which takes the question without it: %w; correct --%s",
+		filterFlag, s.filter, err, filterFlag))
+}
+
+// filterFlag is the setting of a stream's filter; media alone has one.
+const filterFlag = "media-filter"
