@@ -55,16 +55,7 @@ type remote interface {
 func (a *Agent) now() time.Time { return a.config.now() }
 
 func (a *Agent) observe(e Event) {
-	switch e := e.(type) {
-	case GroupStored:
-		a.live.count(e.Counters)
-		a.live.goesOn()
-	case PageFetched:
-		a.live.goesOn()
-	case Retrying:
-		now := a.now()
-		a.live.failed(e.What, e.Err, now, now.Add(e.Wait))
-	}
+	a.live.observe(e, a.now())
 	if a.config.Observe != nil {
 		a.config.Observe(e)
 	}

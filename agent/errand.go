@@ -56,7 +56,7 @@ func (e *errands) ask(ctx context.Context, st *standing, only record.Only, arriv
 	a := e.agent
 	quiet := func(ev Event) {
 		switch ev.(type) {
-		case Retrying, Notice, RecordsRefused, GroupStored:
+		case Retrying, Recovered, Notice, RecordsRefused, GroupStored:
 			a.observe(ev)
 		}
 	}

@@ -55,8 +55,12 @@ func (e GroupStored) Attrs() []slog.Attr {
 func (e Retrying) Attrs() []slog.Attr {
 	return []slog.Attr{
 		slog.String("what", e.What), slog.Int("attempt", e.Attempt), slog.Float64("wait_seconds", e.Wait.Seconds()),
-		slog.String("cause", e.Cause), slog.String("error", e.Err.Error()),
+		slog.Float64("gives_up_in_seconds", e.Left.Seconds()), slog.String("cause", e.Cause), slog.String("error", e.Err.Error()),
 	}
+}
+
+func (e Recovered) Attrs() []slog.Attr {
+	return []slog.Attr{slog.String("what", e.What), slog.Int("attempts", e.Attempts), slog.Float64("seconds", e.After.Seconds())}
 }
 
 func (e RecordsRefused) Attrs() []slog.Attr {

@@ -104,9 +104,20 @@ type Retrying struct {
 	What    string
 	Attempt int
 	Wait    time.Duration
-	Cause   string // one of a few: see docs/LOGS.md
+	Left    time.Duration // until it is given up
+	Cause   string        // one of a few: see docs/LOGS.md
 	Err     error
 }
+
+// Recovered: what failed has gone well.
+type Recovered struct {
+	What     string
+	Attempts int
+	After    time.Duration // since it failed first
+}
+
+// noticed is how long failures take to be an outage, whose end is news.
+const noticed = 10 * time.Second
 
 // RecordsRefused: some records of a batch became rejects.
 type RecordsRefused struct {
@@ -160,6 +171,7 @@ func (PageStored) Name() string     { return "page_stored" }
 func (Progress) Name() string       { return "progress" }
 func (GroupStored) Name() string    { return "group_stored" }
 func (Retrying) Name() string       { return "retrying" }
+func (Recovered) Name() string      { return "recovered" }
 func (RecordsRefused) Name() string { return "records_refused" }
 func (KeysLoaded) Name() string     { return "keys_loaded" }
 func (OrphansHome) Name() string    { return "orphans_home" }
@@ -180,6 +192,14 @@ func (RecordsRefused) Level() slog.Level { return slog.LevelWarn }
 func (KeysLoaded) Level() slog.Level     { return slog.LevelInfo }
 func (OrphansHome) Level() slog.Level    { return slog.LevelInfo }
 func (PassFinished) Level() slog.Level   { return slog.LevelInfo }
+
+// Level is that of news where there was time to notice the failures.
+func (e Recovered) Level() slog.Level {
+	if e.After < noticed {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
 
 func (e Notice) Level() slog.Level {
 	if e.Warning {

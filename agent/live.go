@@ -16,7 +16,8 @@ type live struct {
 	rates    map[string]*rate
 	schedule *ScheduleStatus
 	stored   checkpoint.Counters // by the run under way, itself
-	problem  *ProblemStatus      // that the run under way is at; nil: none
+	storedAt time.Time           // when it last stored anything, or began
+	troubles troubles
 }
 
 func (l *live) begin(id string, at time.Time, streams []string) {
@@ -25,32 +26,31 @@ func (l *live) begin(id string, at time.Time, streams []string) {
 	l.run = &RunStatus{ID: id, StartedAt: at, Streams: streams}
 	l.streams = make(map[string]checkpoint.Stream)
 	l.rates = make(map[string]*rate)
-	l.stored, l.problem = checkpoint.Counters{}, nil
+	l.stored, l.storedAt = checkpoint.Counters{}, at
+	l.troubles.rest()
 }
 
-// failed notes that something is tried again, and until when it waits.
-func (l *live) failed(what string, err error, at, until time.Time) {
+// observe takes from an event what somebody who looks wants to know.
+func (l *live) observe(e Event, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p := ProblemStatus{At: at.UTC(), Times: 1, Text: what + ": " + err.Error(), RetryAt: until.UTC()}
-	if l.problem != nil {
-		p.Times += l.problem.Times
+	if l.troubles == nil {
+		l.troubles = make(troubles)
 	}
-	l.problem = &p
-}
-
-// goesOn notes that something has gone well.
-func (l *live) goesOn() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.problem = nil
-}
-
-// count adds what a group of the run has done.
-func (l *live) count(n checkpoint.Counters) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.stored.Add(n)
+	switch e := e.(type) {
+	case GroupStored:
+		l.stored.Add(e.Counters)
+		l.storedAt = now
+		l.troubles.works("destination")
+	case PageFetched:
+		l.troubles.works("source, " + e.Stream)
+	case PassFinished:
+		clear(l.troubles)
+	case Retrying:
+		l.troubles.failed(e, now)
+	case Recovered:
+		l.troubles.recovered(e.What)
+	}
 }
 
 // own is what the run under way has done itself: without what a pass that it has
@@ -61,10 +61,15 @@ func (l *live) own() checkpoint.Counters {
 	return l.stored
 }
 
-func (l *live) end() {
+// end notes that the run is over, and how.
+func (l *live) end(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.run, l.streams, l.rates, l.problem = nil, nil, nil, nil
+	l.run, l.streams, l.rates = nil, nil, nil
+	l.stored = checkpoint.Counters{}
+	if l.troubles.rest(); !stopped(err) {
+		clear(l.troubles)
+	}
 }
 
 // set notes a stream's state. The pass is copied, since the caller goes on with it.
@@ -99,14 +104,24 @@ type moment struct {
 	run      *RunStatus
 	schedule *ScheduleStatus
 	problem  *ProblemStatus
+	stored   int64         // records, by the run under way
+	quiet    time.Duration // since it stored anything
 	streams  map[string]checkpoint.Stream
 	rates    map[string]float64 // records a second; those that can be told
 }
 
-func (l *live) snapshot() moment {
+func (l *live) snapshot(now time.Time) moment {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	m := moment{run: l.run, schedule: l.schedule, problem: l.problem, streams: maps.Clone(l.streams), rates: make(map[string]float64)}
+	m := moment{
+		run: l.run, schedule: l.schedule, problem: l.troubles.worst(), stored: l.stored.Seen(), streams: maps.Clone(l.streams), rates: make(map[string]float64),
+	}
+	if l.run != nil {
+		m.quiet = max(0, now.Sub(l.storedAt))
+	}
+	if m.quiet > rateFresh || (m.problem != nil && m.problem.RetryAt != nil && !l.storedAt.After(m.problem.Since)) {
+		return m // nothing is stored, so there is no rate, and nobody knows how long it takes
+	}
 	for name, r := range l.rates {
 		if perSecond, ok := r.perSecond(time.Now()); ok {
 			m.rates[name] = perSecond
@@ -118,6 +133,9 @@ func (l *live) snapshot() moment {
 // rateSpan is the time over which a rate is taken: long enough for several pages
 // of a slow source, short enough to show that it has become slower.
 const rateSpan = time.Minute
+
+// rateFresh is how long a rate is believed when nothing more is stored.
+const rateFresh = 15 * time.Second
 
 // rate tells how fast a count grows.
 type rate struct{ points []point }

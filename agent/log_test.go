@@ -28,6 +28,7 @@ func every() []agent.Event {
 		agent.Progress{Total: &n},
 		agent.GroupStored{},
 		agent.Retrying{Err: err},
+		agent.Recovered{},
 		agent.RecordsRefused{},
 		agent.KeysLoaded{},
 		agent.OrphansHome{},

@@ -95,7 +95,12 @@ func readFile(dir string, read func(string, *checkpoint.File) error) error {
 // statusOf reads a status. The running agent hands over what it knows better
 // than the file, whose counters are those of the last commit.
 func statusOf(dir string, file *checkpoint.File, now time.Time, m moment, keys *keyset.Set) (Status, error) {
-	s := Status{At: now.UTC(), StateDir: dir, Running: m.run != nil, Run: m.run, Schedule: m.schedule, Problem: m.problem, FreeBytes: freeBytes(dir)}
+	s := Status{At: now.UTC(), StateDir: dir, Running: m.run != nil, Schedule: m.schedule, FreeBytes: freeBytes(dir)}
+	if m.run != nil {
+		run := *m.run
+		run.QuietSeconds = m.quiet.Seconds()
+		s.Run = &run
+	}
 	if file == nil {
 		for _, name := range Streams() {
 			s.Streams = append(s.Streams, StreamStatus{Name: name})
@@ -137,6 +142,7 @@ func statusOf(dir string, file *checkpoint.File, now time.Time, m moment, keys *
 		s.OrphanParents, s.Rejects, s.DestinationBytes = figures.OrphanParents, figures.Rejects, figures.Bytes
 		return s.journal(tx)
 	})
+	s.present(m)
 	return s, err
 }
 
@@ -215,7 +221,7 @@ func streamStatus(name string, s checkpoint.Stream) StreamStatus {
 func (a *Agent) Status() (Status, error) {
 	a.state.RLock()
 	defer a.state.RUnlock()
-	s, err := statusOf(a.config.StateDir, a.file, a.now(), a.live.snapshot(), a.keys)
+	s, err := statusOf(a.config.StateDir, a.file, a.now(), a.live.snapshot(a.now()), a.keys)
 	s.Agent = &AgentStatus{PID: os.Getpid(), Program: a.config.UserAgent, Host: a.config.Host, StartedAt: a.opened}
 	return s, err
 }

@@ -30,7 +30,12 @@ func newRetrier(what string, patience time.Duration, observe func(Event)) *retri
 }
 
 // succeeded ends a row of failures.
-func (r *retrier) succeeded() { r.attempt = 0 }
+func (r *retrier) succeeded() {
+	if r.attempt > 0 {
+		r.observe(Recovered{What: r.what, Attempts: r.attempt + 1, After: r.backoff.GetElapsedTime()})
+	}
+	r.attempt = 0
+}
 
 // pause waits before the next attempt and returns nil, or returns the error
 // that ends the work: err itself if it will not pass, or err with the patience
@@ -52,7 +57,9 @@ func (r *retrier) pause(ctx context.Context, err error) error {
 	if asked, ok := t.RetryAfter(); ok {
 		wait = asked
 	}
-	r.observe(Retrying{What: r.what, Attempt: r.attempt, Wait: wait, Cause: causeOf(err), Err: err})
+	r.observe(Retrying{
+		What: r.what, Attempt: r.attempt, Wait: wait, Left: r.backoff.MaxElapsedTime - r.backoff.GetElapsedTime(), Cause: causeOf(err), Err: err,
+	})
 	return sleep(ctx, wait)
 }
 

@@ -32,7 +32,7 @@ func (a *Agent) Sync(ctx context.Context, sel Selection) (report Report, err err
 	begun := time.Now()
 	report = Report{ID: id.String(), Started: a.now().UTC()}
 	a.live.begin(report.ID, report.Started, names(streams))
-	defer a.live.end()
+	defer func() { a.live.end(err) }()
 	a.observe(RunStarted{ID: report.ID, At: report.Started, Streams: names(streams), Force: sel.Force})
 	for _, name := range left {
 		a.notice(false, "%s is left out: there is no token for its feed", name)

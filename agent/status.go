@@ -8,13 +8,13 @@ import (
 
 // Status is what a state directory holds, in the form of 'agent status --json'.
 type Status struct {
-	At             time.Time       `json:"at"` // when it was so
+	Problem        *ProblemStatus  `json:"problem"` // what is wrong at present; null: nothing is known to be
+	At             time.Time       `json:"at"`      // when it was so
 	StateDir       string          `json:"state_dir"`
 	Agent          *AgentStatus    `json:"agent"`    // the process at work; null: none
 	Running        bool            `json:"running"`  // a run is under way
 	Run            *RunStatus      `json:"run"`      // null: none
 	Schedule       *ScheduleStatus `json:"schedule"` // of 'agent run'; null: nothing is planned
-	Problem        *ProblemStatus  `json:"problem"`  // what the run under way is at; null: it goes on well
 	LastRun        *RunRecord      `json:"last_run"` // the newest in the journal, whether it finished or not
 	LastSuccessAt  *time.Time      `json:"last_success_at"`
 	Streams        []StreamStatus  `json:"streams"`
@@ -41,14 +41,25 @@ type RunStatus struct {
 	ID        string    `json:"id"`
 	StartedAt time.Time `json:"started_at"`
 	Streams   []string  `json:"streams"`
+	// QuietSeconds is how long ago it stored anything, or began.
+	QuietSeconds float64 `json:"quiet_seconds"`
 }
 
-// ProblemStatus is something that has failed and is tried again, and again.
+// ProblemStatus is what has failed and has not gone well since: something that the
+// run under way tries again and again, or a run that stopped.
 type ProblemStatus struct {
-	At      time.Time `json:"at"` // the last time
-	Times   int       `json:"times"`
-	Text    string    `json:"text"`
-	RetryAt time.Time `json:"retry_at"`
+	Since time.Time `json:"since"` // the first time
+	At    time.Time `json:"at"`    // the last time
+	Times int       `json:"times"`
+	What  string    `json:"what"` // that is tried: "destination, media"; "run" for a run that stopped
+	Text  string    `json:"text"`
+	// RetryAt is when it is tried again, by this run or by the next; null: it is tried
+	// at this moment, or, where no agent is at work, not at all.
+	RetryAt *time.Time `json:"retry_at"`
+	// Attempt is the number of that attempt, and GivesUpAt is when the run stops
+	// trying (--retry-for); 0 and null where it is the next run that tries.
+	Attempt   int        `json:"attempt"`
+	GivesUpAt *time.Time `json:"gives_up_at"`
 }
 
 // ScheduleStatus is what a schedule has planned.

@@ -136,12 +136,19 @@ func statuses() map[string]agent.Status {
 	}
 	run.Streams[1].Pass = &agent.PassStatus{StartedAt: now().Add(-time.Minute), Page: 16, Batch: 6, Total: &total}
 	run.Streams[1].Rate, run.Streams[1].SecondsLeft = &rate, &left
-	run.Problem = &agent.ProblemStatus{At: now(), RetryAt: now().Add(4 * time.Second), Times: 3, Text: "source, media: read Media: HTTP 503"}
+	retry, end := now().Add(4*time.Second), now().Add(3*time.Minute)
+	run.Run.QuietSeconds = 42
+	run.Problem = &agent.ProblemStatus{
+		Since: now().Add(-40 * time.Second), At: now(), Times: 6, What: "source, media", Attempt: 7, RetryAt: &retry, GivesUpAt: &end,
+		Text: "source, media: read Media: HTTP 503 Service Unavailable: the server is down for maintenance until half past four",
+	}
 	waits := agent.Status{
 		At: now(), StateDir: "/var/lib/resoagent", Agent: process, Streams: slices.Clone(streams), Rejects: 3,
 		Schedule: &agent.ScheduleStatus{EverySeconds: 900, NextRunAt: &next, Failures: 2},
 		LastRun:  &agent.RunRecord{StartedAt: now().Add(-time.Minute), FinishedAt: &finished, Error: "media, page 2: HTTP 503", Repeats: 1},
 	}
+	since := now().Add(-4 * time.Hour)
+	waits.Problem = &agent.ProblemStatus{Since: since, At: finished, Times: 2, What: "run", Text: "media, page 2: HTTP 503", RetryAt: &next}
 	waits.Streams[1].Pass = &agent.PassStatus{StartedAt: now().Add(-time.Hour), Page: 16, Windows: []agent.WindowStatus{{Done: true}, {}, {}}}
 	return map[string]agent.Status{"status.golden": run, "status-waiting.golden": waits, "status-new.golden": {
 		At: now(), StateDir: "/var/lib/resoagent", Streams: []agent.StreamStatus{{Name: agent.IDXProperty}},

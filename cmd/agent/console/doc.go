@@ -77,3 +77,16 @@ func Span(d time.Duration) string {
 	}
 	return plural(int64(d.Hours()/24), "day")
 }
+
+// wholeSpan is a length of time in whole seconds, at least one: what is waited for, or
+// has lasted, needs no tenths.
+func wholeSpan(d time.Duration) string {
+	d = max(time.Second, d.Round(time.Second))
+	if d < time.Minute {
+		return fmt.Sprintf("%d s", int64(d.Seconds()))
+	}
+	return Span(d)
+}
+
+// oneLine puts a text that drivers and sources spread over several lines into one.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -16,16 +16,23 @@ import (
 // Status shows a status as tables, narrow enough for a terminal of 80 columns.
 func Status(w io.Writer, s agent.Status) {
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
+	if p := s.Problem; p != nil {
+		label := "PROBLEM:"
+		for _, line := range wrapped(p.Text) {
+			say("%-17s %s", label, line)
+			label = ""
+		}
+		say("                  since %s (%s), %s;", p.Since.UTC().Format("2006-01-02 15:04:05Z"), ago(&p.Since, s.At), plural(int64(p.Times), "failure"))
+		say("                  %s", Trying(s))
+		say("")
+	}
 	say("State directory:  %s", s.StateDir)
 	say("Agent:            %s", process(s))
 	say("Now:              %s", underWay(s))
 	if s.Schedule != nil && s.Schedule.Failures > 0 {
 		say("                  %s in a row", plural(int64(s.Schedule.Failures), "failed run"))
 	}
-	if p := s.Problem; p != nil {
-		say("Problem:          %s, next try %s: %s", plural(int64(p.Times), "time"), ago(&p.RetryAt, s.At), text.Trim(p.Text, mostError))
-	}
-	if r := s.LastRun; r != nil && !r.Done {
+	if r := s.LastRun; r != nil && !r.Done && (s.Problem == nil || s.Problem.What != "run") {
 		say("Last run:         %s, %s: %s", outcome(*r), ago(ended(*r), s.At), reason(*r))
 	}
 	say("Last success:     %s", ago(s.LastSuccessAt, s.At))
@@ -35,7 +42,7 @@ func Status(w io.Writer, s agent.Status) {
 		if st.Pass != nil {
 			passes++
 			say("%s", pass(st))
-			say("  %s%s; begun %s", speed(st), place(st), ago(&st.Pass.StartedAt, s.At))
+			say("  %s%s; begun %s", speed(s, st), place(st), ago(&st.Pass.StartedAt, s.At))
 		}
 	}
 	if passes > 0 {
@@ -81,6 +88,9 @@ func process(s agent.Status) string {
 func underWay(s agent.Status) string {
 	switch {
 	case s.Run != nil:
+		if Stands(s) {
+			return fmt.Sprintf("a sync began %s ago and stands: nothing stored for %s", duration(s.At.Sub(s.Run.StartedAt)), quiet(s))
+		}
 		return fmt.Sprintf("syncing for %s, run %.13s", duration(s.At.Sub(s.Run.StartedAt)), s.Run.ID)
 	case s.Schedule != nil && s.Schedule.NextRunAt != nil:
 		return fmt.Sprintf("waiting; next sync %s (%s)", ago(s.Schedule.NextRunAt, s.At), s.Schedule.NextRunAt.Format(time.RFC3339))
@@ -88,6 +98,52 @@ func underWay(s agent.Status) string {
 		return "about to begin"
 	}
 	return "nothing is under way"
+}
+
+// Trying says what is done about the problem that a status names.
+func Trying(s agent.Status) string {
+	p := s.Problem
+	switch {
+	case s.Run != nil && p.RetryAt == nil:
+		return "the run under way tries again"
+	case s.Run != nil:
+		next := "under way"
+		if wait := p.RetryAt.Sub(s.At); wait > 0 {
+			next = "in " + wholeSpan(wait)
+		}
+		text := fmt.Sprintf("attempt %d %s", p.Attempt, next)
+		if p.GivesUpAt != nil {
+			text += fmt.Sprintf("; this run gives up in %s", wholeSpan(p.GivesUpAt.Sub(s.At)))
+		}
+		return text
+	case p.RetryAt != nil && p.RetryAt.After(s.At):
+		return fmt.Sprintf("the next run tries again in %s (%s)", wholeSpan(p.RetryAt.Sub(s.At)), p.RetryAt.UTC().Format("15:04:05Z"))
+	case s.Agent != nil:
+		return "the next run is about to begin"
+	}
+	return "nothing tries again until 'agent sync' or 'agent run' is started"
+}
+
+// Stands reports whether the run under way stores nothing because of a problem.
+func Stands(s agent.Status) bool {
+	return s.Run != nil && s.Problem != nil && s.Problem.RetryAt != nil && s.Run.QuietSeconds >= s.At.Sub(s.Problem.Since).Seconds()
+}
+
+// mostProblem is how much of the present problem's text is shown.
+const mostProblem = 300
+
+// wrapped breaks a text into a few lines that stand behind a label on a terminal of
+// 80 columns.
+func wrapped(s string) []string {
+	lines := strings.Split(text.WrapSoft(text.Trim(s, mostProblem), 62), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return lines
+}
+
+func quiet(s agent.Status) string {
+	return wholeSpan(time.Duration(s.Run.QuietSeconds * float64(time.Second)))
 }
 
 func ago(t *time.Time, now time.Time) string {
@@ -134,8 +190,15 @@ func pass(s agent.StreamStatus) string {
 	return text
 }
 
-// speed is what stands before the place: rate and time left.
-func speed(s agent.StreamStatus) (text string) {
+// longQuiet is from when on it is said that nothing is stored.
+const longQuiet = 15 // seconds
+
+// speed is what stands before the place: rate and time left, which are not known
+// where nothing is stored.
+func speed(all agent.Status, s agent.StreamStatus) (text string) {
+	if Stands(all) || (all.Run != nil && all.Run.QuietSeconds > longQuiet) {
+		return "nothing stored for " + quiet(all) + "; "
+	}
 	if s.Rate != nil {
 		text = number(int64(*s.Rate)) + "/s, "
 	}

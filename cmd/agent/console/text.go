@@ -112,7 +112,11 @@ func (t *Text) show(e agent.Event) {
 			t.bars.progress(e)
 		}
 	case agent.Retrying:
-		t.line("⏳ %s: %v; attempt %d in %s", e.What, e.Err, e.Attempt+1, duration(e.Wait))
+		t.line("⏳ %s: %s; attempt %d in %s", e.What, oneLine(e.Err.Error()), e.Attempt+1, duration(e.Wait))
+	case agent.Recovered:
+		if e.Level() >= slog.LevelInfo { // else the next line is news enough
+			t.line("✅ %s: goes on after %s, at attempt %d", e.What, duration(e.After), e.Attempts)
+		}
 	case agent.RecordsRefused:
 		t.line("❌ %s, batch %d, database batch %d: %s rejected, key %s to %s: %s",
 			e.Stream, e.Page, e.Batch, plural(int64(e.Count), "record"), e.First, e.Last, e.Reason)

@@ -60,7 +60,9 @@ type view struct {
 	Problems []problem
 	Charts   []chart
 	Traffic  agent.Traffic
-	Rate     float64 // records a second, over all streams
+	Rate     *float64 // records a second, over all streams; nil: nothing is stored
+	Trying   string   // what is done about the status's problem
+	Stands   bool     // the run under way stores nothing because of it
 }
 
 // runView is a run with the length of its bar.
@@ -87,11 +89,17 @@ func (m *Monitor) page(w io.Writer, s Subject) error {
 		CSS: template.CSS(pageCSS), JS: template.JS(pageJS),
 		Status: status, Ready: status.Ready(), Version: m.options.Version, Now: status.At,
 		Problems: m.problems.newest(), Traffic: s.Traffic(),
-		Charts: charts(m.course.lastHour(), m.course.lastDay()),
+		Charts: charts(m.course.lastHour(), m.course.lastDay()), Stands: console.Stands(status),
+	}
+	if status.Problem != nil {
+		v.Trying = console.Trying(status)
 	}
 	for _, stream := range status.Streams {
 		if stream.Rate != nil {
-			v.Rate += *stream.Rate
+			if v.Rate == nil {
+				v.Rate = new(float64)
+			}
+			*v.Rate += *stream.Rate
 		}
 	}
 	runs, err := s.History(mostRuns)
