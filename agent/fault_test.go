@@ -188,9 +188,10 @@ func TestRejects(t *testing.T) {
 			t.Fatal(err)
 		}
 		bad := map[string]string{
-			"nul":       `{"MediaKey":"nul","ResourceRecordKey":%q,"ResourceName":"Property","MediaModificationTimestamp":%q,"LongDescription":"a\u0000b"}`,
-			"surrogate": `{"MediaKey":"surrogate","ResourceRecordKey":%q,"ResourceName":"Property","MediaModificationTimestamp":%q,"LongDescription":"\ud800"}`,
-			"utf8":      "{\"MediaKey\":\"utf8\",\"ResourceRecordKey\":%q,\"ResourceName\":\"Property\",\"MediaModificationTimestamp\":%q,\"LongDescription\":\"\xff\"}",
+			"bad":       `{"MediaKey":"bad","ResourceRecordKey":%q,"ResourceName":"Property","MediaModificationTimestamp":"soon"}`,
+			"nul":       `{"MediaKey":"n\u0000ul","ResourceRecordKey":%q,"ResourceName":"Property","MediaModificationTimestamp":%q}`,
+			"surrogate": `{"MediaKey":"surrogate","ResourceRecordKey":"%s\ud800","ResourceName":"Property","MediaModificationTimestamp":%q}`,
+			"utf8":      "{\"MediaKey\":\"utf8\",\"ResourceRecordKey\":%q,\"ResourceName\":\"Property\",\"MediaModificationTimestamp\":\"%s\xff\"}",
 			"noparent":  `{"MediaKey":"noparent","ResourceName":"Property","MediaModificationTimestamp":%[2]q}`,
 			"nokey":     `{"ResourceRecordKey":%q,"ResourceName":"Property","MediaModificationTimestamp":%q}`,
 			"number":    `5`,
@@ -226,12 +227,12 @@ func TestRejects(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		good := fmt.Sprintf(`{"MediaKey":"nul","ResourceRecordKey":%q,"ResourceName":"Property","MediaModificationTimestamp":"2026-07-01T00:00:00Z"}`, parent)
-		if err := s.source.AddRaw(simulator.Media, "nul", "2026-07-01T00:00:00Z", parent, []byte(good)); err != nil {
+		good := fmt.Sprintf(`{"MediaKey":"bad","ResourceRecordKey":%q,"ResourceName":"Property","MediaModificationTimestamp":"2026-07-01T00:00:00Z"}`, parent)
+		if err := s.source.AddRaw(simulator.Media, "bad", "2026-07-01T00:00:00Z", parent, []byte(good)); err != nil {
 			t.Fatal(err)
 		}
 		s.mustSync(t, agent.Media)
-		if n := db.Count(t, "agent_reject", "record_key = 'nul'"); n != 0 {
+		if n := db.Count(t, "agent_reject", "record_key = 'bad'"); n != 0 {
 			t.Error("the reject was not cleared by the good version")
 		}
 		harness.Compare(t, s.source, s.db, harness.Feeds{VOW: true, Media: simulator.VOW})

@@ -161,7 +161,7 @@ func TestFigures(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-		bad := []byte(`{"ListingKey":"BAD","ModificationTimestamp":"2026-07-01T00:00:00Z","City":"\u0000"}`)
+		bad := []byte(`{"ListingKey":"BAD","ModificationTimestamp":"2026-07-01T24:00:00Z"}`)
 		if err := s.source.AddRaw(simulator.Property, "BAD", "2026-07-01T00:00:00Z", "", bad); err != nil {
 			t.Fatal(err)
 		}

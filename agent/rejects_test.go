@@ -39,7 +39,7 @@ func TestRetryRejects(t *testing.T) {
 			_ = s.source.Remove(simulator.Property, key) // none at first
 			text := fmt.Sprintf(`{"ListingKey":%q,"ModificationTimestamp":%q,"City":%q}`, key, at, city)
 			if city == "" {
-				text = fmt.Sprintf(`{"ListingKey":%q,"ModificationTimestamp":%q,"City":"\u0000"}`, key, at)
+				text = fmt.Sprintf(`{"ListingKey":%q,"ModificationTimestamp":"2025-03-01T24:00:00Z"}`, key)
 			}
 			if err := s.source.AddRaw(simulator.Property, key, at, "", []byte(text)); err != nil {
 				t.Fatal(err)

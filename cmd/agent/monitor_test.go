@@ -94,7 +94,7 @@ func TestMetrics(t *testing.T) {
 		})
 		f.Strike(simulator.Strike{Fault: simulator.Fault{Kind: simulator.Status, Status: 503}, Resource: simulator.OpenHouse, Next: 2})
 	})
-	if err := s.source.AddRaw(simulator.Property, "BAD", "2026-07-01T00:00:00Z", "", []byte(`{"ListingKey":"BAD","ModificationTimestamp":"2026-07-01T00:00:00Z","City":"\u0000"}`)); err != nil {
+	if err := s.source.AddRaw(simulator.Property, "BAD", "2026-07-01T00:00:00Z", "", []byte(`{"ListingKey":"BAD","ModificationTimestamp":"2026-07-01T24:00:00Z"}`)); err != nil {
 		t.Fatal(err)
 	}
 	c, url := s.serving(t, "--every", "1h", "--rooms-throttle", "300ms")

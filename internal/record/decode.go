@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -28,6 +26,9 @@ const maxKey = 512
 // stored comes back with its Reason set; an error means that it is not JSON, and
 // that nothing more can be read from dec.
 //
+// Of members that occur twice the last one counts, as in PostgreSQL's jsonb, at
+// every depth. Text that no database holds is repaired, and Repaired says so.
+//
 // dec must have been made with DecodeOptions.
 func (s *Shape) Read(dec *jsontext.Decoder) (Record, error) { return s.NewReader().Read(dec) }
 
@@ -36,10 +37,15 @@ type Reader struct {
 	shape *Shape
 	rec   Record
 	out   []byte // the record without its nulls; used again for the next one
+	whole rewriter
+	names names
+	// broken are the roles whose text would have to be repaired; that of a key,
+	// parent or timestamp never is.
+	broken map[role]damage
 }
 
 // NewReader makes a reader of the shape's records.
-func (s *Shape) NewReader() *Reader { return &Reader{shape: s} }
+func (s *Shape) NewReader() *Reader { return &Reader{shape: s, names: names{shape: s}} }
 
 // Read is Shape.Read.
 func (r *Reader) Read(dec *jsontext.Decoder) (Record, error) {
@@ -50,41 +56,77 @@ func (r *Reader) Read(dec *jsontext.Decoder) (Record, error) {
 	if raw.Kind() != '{' {
 		return Unreadable(raw, "not a JSON object"), nil
 	}
-	r.rec = Record{Values: make([]Value, len(r.shape.Columns))}
-	r.out = append(r.out[:0], '{')
-	walk(raw, r.field)
-	r.out = append(r.out, '}')
+	r.broken = nil
+	// The quick way first: most records can be taken as they are.
+	if !storable(raw) || !r.take(raw, false) {
+		r.rewrite(raw)
+	}
 	return r.finish(), nil
 }
 
 // DecodeOptions are the options that Read needs. Duplicate names and bad UTF-8
 // are let through the scanner, because they are one record's fault and must not
-// cost its neighbours; Read finds bad UTF-8 itself.
+// cost its neighbours; Read deals with both itself.
 func DecodeOptions() []jsontext.Options {
 	return []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 }
 
-// field keeps a field, unless it is null: in this API that is the same as absent.
-func (r *Reader) field(name, value []byte) {
-	if value[0] == 'n' {
-		return
-	}
-	if len(r.out) > 1 {
-		r.out = append(r.out, ',')
-	}
-	r.out = append(r.out, name...)
-	r.out = append(r.out, ':')
-	r.out = append(r.out, value...)
-	r.take(name[1:len(name)-1], value)
+// take keeps the fields of a record that are not null: in this API null is the
+// same as absent. It gives up, with false, on one that must be rewritten first,
+// because a member occurs twice or may do so. unique: that has been done.
+func (r *Reader) take(object []byte, unique bool) bool {
+	r.rec = Record{Values: make([]Value, len(r.shape.Columns))}
+	r.out = append(r.out[:0], '{')
+	r.names.begin()
+	ok := walk(object, func(name, value []byte) bool {
+		var use *use
+		if unique {
+			use = r.names.use(name[1 : len(name)-1])
+		} else {
+			m := r.names.next(name[1 : len(name)-1])
+			if m == nil {
+				return false
+			}
+			use = m.use
+		}
+		if value[0] == 'n' {
+			return true
+		}
+		if len(r.out) > 1 {
+			r.out = append(r.out, ',')
+		}
+		r.out = append(r.out, name...)
+		r.out = append(r.out, ':')
+		at := len(r.out)
+		r.out = r.whole.nested(r.out, value, unique)
+		if use != nil {
+			r.field(use, r.out[at:])
+		}
+		return true
+	})
+	r.out = append(r.out, '}')
+	return ok
 }
 
-// take keeps what the agent itself needs of a field. Names with escapes in them
-// are none of ours.
-func (r *Reader) take(name []byte, value jsontext.Value) {
-	use, ours := r.shape.fields[string(name)]
-	if !ours {
-		return
+// rewrite takes a record after it was written again as a database can hold it.
+func (r *Reader) rewrite(raw []byte) {
+	object, repaired := r.whole.record(raw)
+	for _, m := range repaired {
+		if use := r.names.use(m.name); use != nil && use.role != roleNone && use.role != roleStatus {
+			if r.broken == nil {
+				r.broken = make(map[role]damage)
+			}
+			r.broken[use.role] = m.damage
+		}
 	}
+	r.take(object, true)
+	if r.rec.Repaired = describe(repaired); r.rec.Repaired != "" {
+		r.rec.Original = bytes.Clone(raw)
+	}
+}
+
+// field keeps what the agent itself needs of a field.
+func (r *Reader) field(use *use, value jsontext.Value) {
 	switch use.role {
 	case roleKey:
 		r.rec.Key = text(value)
@@ -117,30 +159,35 @@ func (r *Reader) finish() Record {
 	rec.JSON = bytes.Clone(r.out)
 	rec.Hash = contentHash(rec.JSON)
 	rec.Reason = r.reason()
+	if rec.Reason != "" && rec.Original != nil {
+		// A reject is kept as it came.
+		rec.JSON, rec.Original, rec.Repaired = rec.Original, nil, ""
+	}
 	return *rec
 }
 
 // reason finds what would make the record unstorable in any destination. Key,
 // parent and time are kept where they are good, also of a reject: it is still a
 // place to resume from.
-func (r *Reader) reason() string {
+func (r *Reader) reason() (why string) {
 	rec, s := &r.rec, r.shape
+	for _, part := range []struct {
+		role role
+		name string
+		text *string
+	}{{roleKey, s.Key, &rec.Key}, {roleParent, s.Parent, &rec.Parent}, {roleTimestamp, s.Timestamp, &rec.Timestamp}} {
+		switch broken := r.broken[part.role]; {
+		case broken != 0:
+			*part.text = ""
+			why = cmp.Or(why, part.name+" holds "+broken.String())
+		case part.role != roleTimestamp && len(*part.text) > maxKey:
+			*part.text = ""
+			why = cmp.Or(why, fmt.Sprintf("%s is longer than %d bytes", part.name, maxKey))
+		}
+	}
 	at, err := ParseTimestamp(rec.Timestamp)
 	if err == nil {
 		rec.Time = at
-	}
-	why := unstorable(rec.JSON)
-	for _, key := range []struct {
-		name string
-		text *string
-	}{{s.Key, &rec.Key}, {s.Parent, &rec.Parent}} {
-		if !utf8.ValidString(*key.text) || strings.ContainsAny(*key.text, "\x00\uFFFD") && why != "" {
-			*key.text = ""
-		}
-		if len(*key.text) > maxKey {
-			*key.text = ""
-			why = cmp.Or(why, fmt.Sprintf("%s is longer than %d bytes", key.name, maxKey))
-		}
 	}
 	switch {
 	case why != "":
@@ -155,70 +202,4 @@ func (r *Reader) reason() string {
 		return "no " + s.Parent
 	}
 	return ""
-}
-
-// unstorable finds text that PostgreSQL refuses in jsonb. SQLite would take it,
-// but both destinations shall hold the same rows.
-func unstorable(b []byte) string {
-	if !utf8.Valid(b) {
-		return "text is not valid UTF-8"
-	}
-	for i := bytes.IndexByte(b, '\\'); i >= 0 && i < len(b); {
-		if i+1 >= len(b) {
-			break
-		}
-		if b[i+1] != 'u' {
-			i = next(b, i+2)
-			continue
-		}
-		r := hex4(b[i+2:])
-		switch {
-		case r == 0:
-			return `text holds a NUL character (\u0000)`
-		case r >= 0xDC00 && r < 0xE000:
-			return `text holds half of a surrogate pair`
-		case r >= 0xD800 && r < 0xDC00:
-			low := -1
-			if i+8 <= len(b) && bytes.HasPrefix(b[i+6:], []byte(`\u`)) {
-				low = hex4(b[i+8:])
-			}
-			if low < 0xDC00 || low >= 0xE000 {
-				return `text holds half of a surrogate pair`
-			}
-			i += 6
-		}
-		i = next(b, i+6)
-	}
-	return ""
-}
-
-// next is the place of the first backslash at or behind from, or -1.
-func next(b []byte, from int) int {
-	if from >= len(b) {
-		return -1
-	}
-	if i := bytes.IndexByte(b[from:], '\\'); i >= 0 {
-		return from + i
-	}
-	return -1
-}
-
-func hex4(b []byte) int {
-	if len(b) < 4 {
-		return -1
-	}
-	n := 0
-	for _, c := range b[:4] {
-		switch {
-		case c >= '0' && c <= '9':
-			n = n<<4 | int(c-'0')
-		case c >= 'a' && c <= 'f':
-			n = n<<4 | int(c-'a'+10)
-		case c >= 'A' && c <= 'F':
-			n = n<<4 | int(c-'A'+10)
-		default:
-			return -1
-		}
-	}
-	return n
 }

@@ -23,6 +23,9 @@ type Record struct {
 	Unfit  []string // fields that did not fit their column and became null there
 	Reason string   // why the record cannot be stored, or ""
 
+	Repaired string // what was done so that its text can be stored, or ""
+	Original []byte // the record as it came, where it was repaired
+
 	// Refused is set by a destination that rejected the record, and cleared by
 	// it when the group is tried again.
 	Refused string
@@ -53,7 +56,7 @@ const keylessPrefix = "sha256:"
 func Keyless(rejectKey string) bool { return strings.HasPrefix(rejectKey, keylessPrefix) }
 
 // Size is about what the record takes in memory, in bytes.
-func (r *Record) Size() int { return len(r.JSON) + 32*len(r.Values) + 256 }
+func (r *Record) Size() int { return len(r.JSON) + len(r.Original) + 32*len(r.Values) + 256 }
 
 // hashVersion is part of every content hash. Raising it makes each row differ
 // from what is stored, and so be written again: do so when a typed column is

@@ -73,17 +73,17 @@ func TestRejects(t *testing.T) {
 		{"bad timestamp", `{"MediaKey":"m","MediaModificationTimestamp":"soon","ResourceRecordKey":"W"}`, `MediaModificationTimestamp is not a timestamp: "soon"`, "m"},
 		{"no parent", `{"MediaKey":"m","MediaModificationTimestamp":"2024-01-01T00:00:00Z"}`, "no ResourceRecordKey", "m"},
 		{"deleted without parent", `{"MediaKey":"m","MediaStatus":"Deleted","MediaModificationTimestamp":"2024-01-01T00:00:00Z"}`, "no ResourceRecordKey", "m"},
-		{"NUL", `{"MediaKey":"m","MediaModificationTimestamp":"2024-01-01T00:00:00Z","ResourceRecordKey":"W","X":"a\u0000"}`, `text holds a NUL character (\u0000)`, "m"},
-		{"NUL in the key", `{"MediaKey":"m\u0000","MediaModificationTimestamp":"2024-01-01T00:00:00Z","ResourceRecordKey":"W"}`, `text holds a NUL character (\u0000)`, ""},
-		{"high surrogate", `{"MediaKey":"m","X":"\uD800x","MediaModificationTimestamp":"2024-01-01T00:00:00Z","ResourceRecordKey":"W"}`, "text holds half of a surrogate pair", "m"},
-		{"low surrogate", `{"MediaKey":"m","X":"\udc00","MediaModificationTimestamp":"2024-01-01T00:00:00Z","ResourceRecordKey":"W"}`, "text holds half of a surrogate pair", "m"},
-		{"bad UTF-8", "{\"MediaKey\":\"m\",\"X\":\"\xff\",\"MediaModificationTimestamp\":\"2024-01-01T00:00:00Z\",\"ResourceRecordKey\":\"W\"}", "text is not valid UTF-8", "m"},
+		{"NUL in the key", `{"MediaKey":"m\u0000","MediaModificationTimestamp":"2024-01-01T00:00:00Z","ResourceRecordKey":"W"}`, `MediaKey holds a NUL character (\u0000)`, ""},
+		{"NUL in the key's name", `{"Media\u0000Key":"m","MediaModificationTimestamp":"2024-01-01T00:00:00Z","ResourceRecordKey":"W"}`, `MediaKey holds a NUL character (\u0000)`, ""},
+		{"half a pair in the parent", `{"MediaKey":"m","MediaModificationTimestamp":"2024-01-01T00:00:00Z","ResourceRecordKey":"W\ud800"}`, "ResourceRecordKey holds half of a surrogate pair", "m"},
+		{"bad UTF-8 in the timestamp", "{\"MediaKey\":\"m\",\"MediaModificationTimestamp\":\"2024-01-01T00:00:00\xffZ\",\"ResourceRecordKey\":\"W\"}", "MediaModificationTimestamp holds bytes that are not UTF-8", "m"},
+		{"what is repaired, without a key", `{"X":"\u0000","MediaModificationTimestamp":"2024-01-01T00:00:00Z","ResourceRecordKey":"W"}`, "no MediaKey", ""},
 		{"a pair", `{"MediaKey":"m","X":"\ud83d\ude00 \\ud800 \\","MediaModificationTimestamp":"2024-01-01T00:00:00Z","ResourceRecordKey":"W"}`, "", "m"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := read(t, Media(), test.text)
-			if r.Reason != test.reason || r.Key != test.key {
-				t.Errorf("reason %q, key %q; want %q, %q", r.Reason, r.Key, test.reason, test.key)
+			if r.Reason != test.reason || r.Key != test.key || r.Repaired != "" {
+				t.Errorf("reason %q, key %q, repaired %q; want %q, %q", r.Reason, r.Key, r.Repaired, test.reason, test.key)
 			}
 			if test.key == "" && !strings.HasPrefix(r.RejectKey(), "sha256:") {
 				t.Errorf("reject key %q", r.RejectKey())
@@ -92,9 +92,9 @@ func TestRejects(t *testing.T) {
 	}
 }
 
-// A rejected record with key and timestamp is still a place to resume from.
+// A rejected record with a timestamp is still a place to resume from.
 func TestRejectKeepsItsPlace(t *testing.T) {
-	r := read(t, Media(), `{"MediaKey":"m","X":"\u0000","MediaModificationTimestamp":"2024-01-01T00:00:00Z","ResourceRecordKey":"W"}`)
+	r := read(t, Media(), `{"MediaKey":"m\u0000","MediaModificationTimestamp":"2024-01-01T00:00:00Z","ResourceRecordKey":"W"}`)
 	if r.Reason == "" || r.Time.IsZero() {
 		t.Errorf("reason %q, time %s; want both", r.Reason, r.Time)
 	}

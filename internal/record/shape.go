@@ -38,7 +38,7 @@ type Shape struct {
 
 	Columns []Column // beside key, parent and the JSON copy
 
-	fields map[string]use // by source field
+	fields map[string]*use // by source field
 }
 
 // use is what a field is there for.
@@ -77,14 +77,18 @@ func (s *Shape) CopyColumns(feed string) (timestamp, hash, body string) {
 }
 
 func (s *Shape) index() *Shape {
-	s.fields = make(map[string]use, len(s.Columns)+4)
+	s.fields = make(map[string]*use, len(s.Columns)+4)
 	for field, r := range map[string]role{s.Key: roleKey, s.Timestamp: roleTimestamp, s.Parent: roleParent, s.Status: roleStatus} {
 		if field != "" {
-			s.fields[field] = use{role: r, column: -1}
+			s.fields[field] = &use{role: r, column: -1}
 		}
 	}
 	for i, c := range s.Columns {
-		s.fields[c.Field] = use{role: s.fields[c.Field].role, column: i}
+		if u := s.fields[c.Field]; u != nil {
+			u.column = i
+			continue
+		}
+		s.fields[c.Field] = &use{column: i}
 	}
 	return s
 }

@@ -5,8 +5,8 @@ import "bytes"
 // walk calls field with the name, in its quotes, and the value of each field of
 // a JSON object, as they stand there. The object must be valid: a decoder has
 // looked at all of it before, and asking it for one field after another takes
-// three times as long.
-func walk(object []byte, field func(name, value []byte)) {
+// three times as long. It ends, with false, where field gives false.
+func walk(object []byte, field func(name, value []byte) bool) bool {
 	i := space(object, 1)
 	for object[i] != '}' {
 		if object[i] == ',' {
@@ -17,9 +17,12 @@ func walk(object []byte, field func(name, value []byte)) {
 		i = space(object, end)
 		i = space(object, i+1) // the colon
 		end = valueEnd(object, i)
-		field(name, object[i:end])
+		if !field(name, object[i:end]) {
+			return false
+		}
 		i = space(object, end)
 	}
+	return true
 }
 
 // space is the first place at or behind i that is not white space.

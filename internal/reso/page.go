@@ -252,11 +252,11 @@ func (p *page) record(dec *jsontext.Decoder, reader *record.Reader, s *splitter)
 	if s.cut {
 		return record.Unreadable(s.element, fmt.Sprintf("larger than %d MiB", record.MaxSize>>20))
 	}
-	dec.Reset(bytes.NewBuffer(s.element), record.DecodeOptions()...)
+	dec.Reset(bytes.NewBuffer(record.EscapeNUL(s.element)), record.DecodeOptions()...)
 	r, err := reader.Read(dec)
 	if err == nil {
 		if _, err = dec.ReadToken(); errors.Is(err, io.EOF) {
-			r.Reason = p.secret.hide(r.Reason)
+			r.Reason, r.Repaired = p.secret.hide(r.Reason), p.secret.hide(r.Repaired)
 			return r
 		}
 		err = errors.New("more follows behind its end")
