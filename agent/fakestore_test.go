@@ -175,12 +175,19 @@ func (s *fakeStore) batch(g *record.Group, b *record.Batch) {
 			s.rejects[g.Stream][r.Key] = true
 			continue
 		case r.Deleted:
+			if there && old > r.Hash && !g.ByKey {
+				b.Outcome.Older++
+				continue
+			}
 			b.Outcome.Deleted++
-			if there && old <= r.Hash {
+			if there {
 				b.Outcome.Removed++
 				delete(rows, id)
 			}
-		case there && old >= r.Hash:
+		case there && old > r.Hash && !g.ByKey:
+			b.Outcome.Older++
+			continue
+		case there && old == r.Hash:
 			b.Outcome.Unchanged++
 		default:
 			b.Outcome.Written++

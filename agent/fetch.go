@@ -176,6 +176,12 @@ func (f *fetcher) query() record.Query {
 	}
 }
 
+// byKey reports whether it walks in the order of keys, whatever the timestamps.
+func (f *fetcher) byKey() bool {
+	q := f.query()
+	return q.ByKey()
+}
+
 func (f *fetcher) beginPage() {
 	if !f.pageResumed {
 		f.rows, f.batches = 0, 0
@@ -212,7 +218,7 @@ func (f *fetcher) take(ctx context.Context, r record.Record) error {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(r.RejectKey() + "\x00" + r.Timestamp)) // a hash never fails
 	f.signature += h.Sum64()
-	if r.Key == "" || r.Time.IsZero() {
+	if r.Key == "" || r.Time.IsZero() && !f.byKey() {
 		// No place to resume from, so it comes again with the next page where it
 		// was the last of this one.
 		if f.placeless[r.RejectKey()] {
@@ -237,8 +243,8 @@ func (f *fetcher) move(r *record.Record) {
 	if f.disordered {
 		return
 	}
-	if f.second {
-		f.secondFound = true
+	if f.second || f.byKey() {
+		f.secondFound = f.second
 		f.cursor.Key = r.Key
 		f.save()
 		return
@@ -301,7 +307,7 @@ func (f *fetcher) advance(ctx context.Context, n int) error {
 	if !stuck {
 		return f.send(ctx, true)
 	}
-	if f.second || f.pageStart == (checkpoint.Position{}) {
+	if f.second || f.byKey() || f.pageStart == (checkpoint.Position{}) {
 		return errors.Join(f.send(ctx, true), f.place(fmt.Errorf("%w (%d records)", ErrStuck, n)))
 	}
 	// The source prints less precision than it filters by: the same second
@@ -325,6 +331,8 @@ func (f *fetcher) place(err error) error {
 	switch {
 	case f.cursor.Timestamp != "":
 		where += fmt.Sprintf(", behind %s, key %q", f.cursor.Timestamp, f.cursor.Key)
+	case f.cursor.Key != "":
+		where += fmt.Sprintf(", behind key %q", f.cursor.Key)
 	case f.from != "":
 		where += ", from " + f.from
 	default:

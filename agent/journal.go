@@ -260,6 +260,7 @@ type RunRecord struct {
 	Written    int64      `json:"written"`
 	Unchanged  int64      `json:"unchanged"`
 	Deleted    int64      `json:"deleted"`
+	Older      int64      `json:"older"` // gave way to a newer row; not among Processed
 	Failed     int64      `json:"failed"`
 	Skipped    int64      `json:"skipped"`
 	InSyncLog  bool       `json:"in_synclog"` // or, where the run is done, waits to be written there
@@ -273,7 +274,7 @@ func runRecord(r checkpoint.Run) RunRecord {
 	out := RunRecord{
 		ID: r.ID, StartedAt: r.StartedAt, Done: r.Error == "", Error: r.Error, Repeats: r.Repeats,
 		Processed: n.Processed(), Successful: n.Successful(), Written: n.Written, Unchanged: n.Unchanged, Deleted: n.Deleted,
-		Failed: n.Failed, Skipped: n.Skipped, InSyncLog: r.Mirrored && r.Error == "",
+		Older: n.Older, Failed: n.Failed, Skipped: n.Skipped, InSyncLog: r.Mirrored && r.Error == "",
 	}
 	if !r.FinishedAt.IsZero() {
 		at := r.FinishedAt

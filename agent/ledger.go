@@ -181,7 +181,7 @@ func parentKeys(g *record.Group) []string {
 	for i := range g.Batches {
 		for j := range g.Batches[i].Records {
 			r := &g.Batches[i].Records[j]
-			if _, bad := r.Bad(); !bad {
+			if _, bad := r.Bad(); !bad && !r.Older {
 				keys = append(keys, r.Key)
 			}
 		}

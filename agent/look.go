@@ -194,7 +194,8 @@ func (s *StreamStatus) timing(now time.Time, rates map[string]float64) {
 func streamStatus(name string, s checkpoint.Stream) StreamStatus {
 	n := s.Counters
 	out := StreamStatus{
-		Name: name, Processed: n.Processed(), Successful: n.Successful(), Unchanged: n.Unchanged, Failed: n.Failed, Skipped: n.Skipped,
+		Name: name, Processed: n.Processed(), Successful: n.Successful(), Unchanged: n.Unchanged, Older: n.Older,
+		Failed: n.Failed, Skipped: n.Skipped,
 	}
 	if s.Position != nil {
 		out.Position = &PositionStatus{Timestamp: s.Position.Timestamp, Key: s.Position.Key, Sequence: s.Sequence}

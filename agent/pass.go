@@ -237,7 +237,7 @@ func (a *Agent) walk(ctx context.Context, f *fetcher, w *writer) error {
 func (a *Agent) writer(l *ledger, runID string) *writer {
 	return &writer{
 		ledger: l, file: a.file, keys: a.keys, stream: l.stream, runID: runID, observe: a.observe, limit: maxGroupBytes,
-		retry: newRetrier("destination, "+l.stream.name, a.config.RetryFor, a.observe),
+		retry: newRetrier("destination, "+l.stream.name, a.config.RetryFor, a.observe), present: a.now,
 	}
 }
 

@@ -79,6 +79,7 @@ type StreamStatus struct {
 	Processed      int64           `json:"processed"`
 	Successful     int64           `json:"successful"`
 	Unchanged      int64           `json:"unchanged"`
+	Older          int64           `json:"older"` // gave way to a newer row; not among Processed
 	Failed         int64           `json:"failed"`
 	Skipped        int64           `json:"skipped"`
 	LastFinishedAt *time.Time      `json:"last_finished_at"`
@@ -94,7 +95,7 @@ type StreamStatus struct {
 
 // Done is how many records of the pass under way have been dealt with, or of the
 // last one.
-func (s StreamStatus) Done() int64 { return s.Processed + s.Skipped }
+func (s StreamStatus) Done() int64 { return s.Processed + s.Older + s.Skipped }
 
 // PositionStatus is where a stream stands.
 type PositionStatus struct {

@@ -13,6 +13,7 @@ import (
 
 	"resoagent/agent"
 	"resoagent/internal/harness"
+	"resoagent/internal/record"
 	"resoagent/internal/simulator"
 )
 
@@ -275,13 +276,17 @@ func TestRowThatLooksNewerIsKept(t *testing.T) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
 		s.mustSync(t, agent.VOWProperty)
 		key := db.Strings(t, "SELECT min(listing_key) FROM "+db.Table("property"))[0][0]
-		db.Exec(t, "UPDATE "+db.Table("property")+" SET vow_hash = 1, vow_timestamp = '2030-01-01T00:00:00.000000Z' WHERE listing_key = '"+key+"'")
+		anHourAgo := record.FormatTimestamp(time.Now().Add(-time.Hour))
+		db.Exec(t, "UPDATE "+db.Table("property")+" SET vow_hash = 1, vow_timestamp = '"+anHourAgo+"' WHERE listing_key = '"+key+"'")
 		if err := s.source.Touch(simulator.Property, key, time.Date(2026, 7, 2, 0, 0, 0, 0, time.UTC), map[string]any{"PublicRemarks": "older"}); err != nil {
 			t.Fatal(err)
 		}
 		report := s.mustSync(t, agent.VOWProperty)
-		if n := report.Totals; n.Unchanged != 1 || n.Written != 0 {
-			t.Errorf("an older record came: %+v, want it unchanged", n)
+		if n := report.Totals; n.Older != 1 || n.Written != 0 || n.Unchanged != 0 {
+			t.Errorf("an older record came: %+v, want it counted as older", n)
+		}
+		if n := db.Count(t, "property", "vow_hash = 1"); n != 1 {
+			t.Error("the row has not stayed")
 		}
 	})
 }

@@ -30,6 +30,7 @@ type writer struct {
 	runID   string
 	retry   *retrier
 	observe func(Event)
+	present func() time.Time                           // see record.Group.Present
 	window  int                                        // for people; 0: not a window
 	place   func(*checkpoint.Stream) *checkpoint.Place // which of the account's places is this walk's
 	end     func(*checkpoint.Stream) error             // what the walk's end does to the account
@@ -41,7 +42,8 @@ type writer struct {
 	unfit int64
 
 	errand  bool                // not a pass: position and pass stay where they are
-	arrived []string            // parents whose children are all stored when the errand is done
+	arrived []string            // parents whose children are all stored when the errand is done,
+	left    []string            // but for these, of which it had to leave some out
 	fetched checkpoint.Counters // of the errand
 
 	page checkpoint.Counters // of the page under way, over the groups it is spread over
@@ -218,9 +220,7 @@ func (w *writer) flush(ctx context.Context, gathered *gathered, done bool) error
 func (w *writer) toGroup(gathered *gathered, done bool) *record.Group {
 	g := &record.Group{
 		Stream: w.stream.name, Shape: w.stream.shape, Feed: w.stream.copyFeed, RunID: w.runID, Forced: w.forced, Fresh: gathered.fresh,
-	}
-	if done {
-		g.Arrived = w.arrived
+		ByKey: w.errand, Present: w.present(),
 	}
 	for _, c := range gathered.chunks {
 		g.Batches = append(g.Batches, c.batch)
@@ -229,6 +229,12 @@ func (w *writer) toGroup(gathered *gathered, done bool) *record.Group {
 		g.Orphans = append(g.Orphans, p)
 	}
 	slices.Sort(g.Orphans)
+	if w.errand {
+		w.left = append(w.left, g.Orphans...)
+	}
+	if done {
+		g.Arrived = slices.DeleteFunc(slices.Clone(w.arrived), func(p string) bool { return slices.Contains(w.left, p) })
+	}
 	return g
 }
 
@@ -284,9 +290,9 @@ func counters(b *record.Batch) checkpoint.Counters {
 	o := b.Outcome
 	if b.Again {
 		// The pass before has counted these, but for what is new among them.
-		return checkpoint.Counters{Written: o.Written, Deleted: o.Removed, Failed: o.Failed - o.Known}
+		return checkpoint.Counters{Written: o.Written, Deleted: o.Removed, Older: o.Older, Failed: o.Failed - o.Known}
 	}
 	return checkpoint.Counters{
-		Written: o.Written, Unchanged: o.Unchanged, Deleted: o.Deleted, Failed: o.Failed, Skipped: int64(b.Skipped),
+		Written: o.Written, Unchanged: o.Unchanged, Deleted: o.Deleted, Older: o.Older, Failed: o.Failed, Skipped: int64(b.Skipped),
 	}
 }

@@ -14,6 +14,7 @@ type Counters struct {
 	Written   int64 `json:"written"`
 	Unchanged int64 `json:"unchanged"`
 	Deleted   int64 `json:"deleted"`
+	Older     int64 `json:"older"` // versions and deletes that gave way to a newer row
 	Failed    int64 `json:"failed"`
 	Skipped   int64 `json:"skipped"` // children whose parent is not there
 }
@@ -21,17 +22,18 @@ type Counters struct {
 // Successful is written, unchanged and deleted together.
 func (c Counters) Successful() int64 { return c.Written + c.Unchanged + c.Deleted }
 
-// Processed is successful and failed together; skipped stands apart.
+// Processed is successful and failed together; older and skipped stand apart.
 func (c Counters) Processed() int64 { return c.Successful() + c.Failed }
 
 // Seen is every record that the source sent.
-func (c Counters) Seen() int64 { return c.Processed() + c.Skipped }
+func (c Counters) Seen() int64 { return c.Processed() + c.Older + c.Skipped }
 
 // Add adds c2 to c.
 func (c *Counters) Add(c2 Counters) {
 	c.Written += c2.Written
 	c.Unchanged += c2.Unchanged
 	c.Deleted += c2.Deleted
+	c.Older += c2.Older
 	c.Failed += c2.Failed
 	c.Skipped += c2.Skipped
 }

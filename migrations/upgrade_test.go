@@ -77,6 +77,57 @@ func TestUpgradeFromVersionOne(t *testing.T) {
 	})
 }
 
+// Tables that were made to refuse a row without a timestamp take one after the
+// upgrade, by every connection, and keep what they had and what else they refuse.
+func TestUpgradeTakesRowsWithoutTimestamp(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, h *harness.Database) {
+		db, d := openFor(t, h)
+		p, err := provider(t.Context(), db, d, h.Schema)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.UpTo(t.Context(), 2); err != nil {
+			t.Fatal(err)
+		}
+		tables := map[string]string{"media": "resource_record_key, media_key", "propertyrooms": "listing_key, room_key", "openhouse": "listing_key, open_house_key"}
+		insert := func(table, key, stamp, hash string) error {
+			_, err := db.ExecContext(t.Context(), "INSERT INTO "+h.Table(table)+" ("+tables[table]+", record_timestamp, record_hash, record) VALUES ('A', '"+
+				key+"', "+stamp+", "+hash+", '{}')")
+			return err
+		}
+		for table := range tables {
+			if err := insert(table, "old", "'2024-01-01T00:00:00Z'", "1"); err != nil {
+				t.Fatal(err)
+			}
+			if insert(table, "new", "NULL", "1") == nil {
+				t.Fatalf("%s takes one before the upgrade: this shows nothing", table)
+			}
+			h.Count(t, table, "") // the test's own connection knows the old schema
+		}
+		if _, err := Up(t.Context(), db, d, Names{Schema: h.Schema}); err != nil {
+			t.Fatal(err)
+		}
+		for table := range tables {
+			if err := insert(table, "new", "NULL", "1"); err != nil {
+				t.Error(err)
+			}
+			if insert(table, "none", "NULL", "NULL") == nil {
+				t.Errorf("%s takes a row without a hash", table)
+			}
+			h.Exec(t, "INSERT INTO "+h.Table(table)+" ("+tables[table]+", record_hash, record) VALUES ('A', 'newer', 1, '{}')")
+			if n := h.Count(t, table, ""); n != 3 {
+				t.Errorf("%s has %d rows", table, n)
+			}
+		}
+		if !h.Postgres {
+			if text := h.Strings(t, "PRAGMA integrity_check")[0][0]; text != "ok" {
+				t.Error(text)
+			}
+		}
+	})
+}
+
 // Somebody's own view of a name that the agent wants is refused and left alone,
 // in a new destination and in one of version 1; once it is renamed, all is well.
 func TestForeignViewsAreRefused(t *testing.T) {

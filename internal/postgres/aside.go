@@ -28,29 +28,11 @@ func (d *Destination) aside(ctx context.Context, tx pgx.Tx, g *record.Group) err
 			return err
 		}
 	}
-	var good []string
-	bad := make(map[string]reject)
-	for i := range g.Batches {
-		for j := range g.Batches[i].Records {
-			r := &g.Batches[i].Records[j]
-			if _, isBad := r.Bad(); isBad {
-				bad[r.RejectKey()] = reject{r, &g.Batches[i].Outcome}
-			} else {
-				good = append(good, r.Key)
-				delete(bad, r.Key) // a later version of the same group
-			}
-		}
-	}
+	bad, good := g.Settled()
 	if err := d.clearRejects(ctx, tx, g.Stream, good); err != nil {
 		return err
 	}
 	return d.putRejects(ctx, tx, g, bad)
-}
-
-// reject is a record that cannot be stored, and the outcome that counts it.
-type reject struct {
-	*record.Record
-	outcome *record.Outcome
 }
 
 // clearRejects looks first whether the stream has any rejects, since it mostly
@@ -68,8 +50,8 @@ func (d *Destination) clearRejects(ctx context.Context, tx pgx.Tx, stream string
 	return err
 }
 
-func (d *Destination) putRejects(ctx context.Context, tx pgx.Tx, g *record.Group, bad map[string]reject) error {
-	for key, r := range bad {
+func (d *Destination) putRejects(ctx context.Context, tx pgx.Tx, g *record.Group, bad []record.Entry) error {
+	for _, r := range bad {
 		reason, _ := r.Bad()
 		var isNew bool
 		// xmax is 0 in a row that was inserted, not updated.
@@ -78,12 +60,12 @@ func (d *Destination) putRejects(ctx context.Context, tx pgx.Tx, g *record.Group
 			ON CONFLICT (stream, record_key) DO UPDATE SET parent_key = excluded.parent_key, reason = excluded.reason,
 			body = excluded.body, body_bytes = excluded.body_bytes, run_id = excluded.run_id, last_seen_at = now()
 			RETURNING xmax = 0`,
-			g.Stream, key, r.Parent, reason, r.JSON[:min(len(r.JSON), maxBody)], len(r.JSON), g.RunID).Scan(&isNew)
+			g.Stream, r.RejectKey(), r.Parent, reason, r.JSON[:min(len(r.JSON), maxBody)], len(r.JSON), g.RunID).Scan(&isNew)
 		if err != nil {
 			return err
 		}
 		if !isNew {
-			r.outcome.Known++
+			r.Outcome.Known++
 		}
 	}
 	return nil

@@ -168,39 +168,38 @@ func (w *writer) guarded(ctx context.Context, entries []record.Entry, run operat
 
 // stored is what is there of a record.
 type stored struct {
-	hash *int64 // nil: a row, but no copy of this feed
-	time time.Time
+	hash *int64    // nil: a row, but no copy of this feed
+	time time.Time // zero: it has none
 }
 
 // store writes the records that are not older than what is there and differ
 // from it. What is the same is found by a read and not touched at all: even an
 // update that changes nothing locks the row and writes WAL.
 func (w *writer) store(ctx context.Context, tx pgx.Tx, entries []record.Entry) error {
-	absent, differ := entries, []record.Entry(nil)
+	found := comparison{absent: entries}
 	if w.how != fresh {
 		there, err := w.find(ctx, tx, entries)
 		if err != nil {
 			return err
 		}
-		absent, differ = w.compare(entries, there)
+		found = w.compare(entries, there)
 	}
-	switch {
-	case w.how == careful:
+	if w.how == careful {
 		// One statement a savepoint: what fails must be about the rows alone.
-		differ = append(absent, differ...)
-	case len(absent) > 0:
-		if err := w.copy(ctx, tx, absent); err != nil {
+		found.differ = append(found.absent, found.differ...)
+		found.absent = nil
+	}
+	if len(found.absent) > 0 {
+		if err := w.copy(ctx, tx, found.absent); err != nil {
 			return err
 		}
-		written(absent)
 	}
-	if len(differ) == 0 {
-		return nil
+	if len(found.differ) > 0 {
+		if err := w.overwrite(ctx, tx, found.differ); err != nil {
+			return err
+		}
 	}
-	if err := w.overwrite(ctx, tx, differ); err != nil {
-		return err
-	}
-	written(differ)
+	found.count()
 	return nil
 }
 
@@ -212,12 +211,12 @@ const stagedFrom = 500
 
 // overwrite writes records in place of what is there.
 func (w *writer) overwrite(ctx context.Context, tx pgx.Tx, entries []record.Entry) error {
-	merge, staged := w.s.merge, w.s.stagedMerge
-	if w.g.Forced {
-		merge, staged = w.s.force, w.s.stagedForce
+	merge, staged, bound := w.s.merge, w.s.stagedMerge, []any{present(w.g)}
+	if w.g.Forced || w.g.ByKey {
+		merge, staged, bound = w.s.force, w.s.stagedForce, nil
 	}
 	if len(entries) < stagedFrom || w.how == careful || !w.d.temporary {
-		_, err := tx.Exec(ctx, merge, w.s.rowArrays(entries)...)
+		_, err := tx.Exec(ctx, merge, append(w.s.rowArrays(entries), bound...)...)
 		return err
 	}
 	if _, err := tx.Exec(ctx, w.s.stage); err != nil {
@@ -229,34 +228,45 @@ func (w *writer) overwrite(ctx context.Context, tx pgx.Tx, entries []record.Entr
 	}
 	// The table is another one in each transaction: nothing of the statement may
 	// be kept.
-	_, err := tx.Exec(ctx, staged, pgx.QueryExecModeExec)
+	_, err := tx.Exec(ctx, staged, append([]any{pgx.QueryExecModeExec}, bound...)...)
 	return err
 }
 
-// compare divides records into those that are not there and those that differ
-// from what is; the others are counted as unchanged.
-func (w *writer) compare(entries []record.Entry, there map[[2]string]stored) (absent, differ []record.Entry) {
-	var same []record.Entry
+// comparison is records beside what is there of them.
+type comparison struct{ absent, differ, same, older []record.Entry }
+
+func (w *writer) compare(entries []record.Entry, there map[[2]string]stored) (c comparison) {
 	for _, e := range entries {
 		old, ok := there[[2]string{e.Parent, e.Key}]
 		switch {
 		case !ok:
-			absent = append(absent, e)
-		case old.hash == nil || *old.hash != e.Hash && (w.g.Forced || !e.Time.Truncate(time.Microsecond).Before(old.time)):
-			differ = append(differ, e)
+			c.absent = append(c.absent, e)
+		case old.hash == nil:
+			c.differ = append(c.differ, e)
+		case *old.hash == e.Hash:
+			c.same = append(c.same, e)
+		case w.g.Replaces(e.Record, old.time):
+			c.differ = append(c.differ, e)
 		default:
-			same = append(same, e)
+			c.older = append(c.older, e)
 		}
 	}
-	for _, e := range same {
-		e.Outcome.Unchanged++
-	}
-	return absent, differ
+	return c
 }
 
-func written(entries []record.Entry) {
-	for _, e := range entries {
-		e.Outcome.Written++
+// count counts the records, once nothing more can go wrong with their writing:
+// a savepoint that is taken back is played again in halves.
+func (c comparison) count() {
+	for _, entries := range [][]record.Entry{c.absent, c.differ} {
+		for _, e := range entries {
+			e.Outcome.Written++
+		}
+	}
+	for _, e := range c.same {
+		e.Outcome.Unchanged++
+	}
+	for _, e := range c.older {
+		e.GivesWay()
 	}
 }
 
@@ -288,30 +298,54 @@ func (w *writer) find(ctx context.Context, tx pgx.Tx, entries []record.Entry) (m
 }
 
 // remove deletes rows that are soft-deleted at the source, unless what is there
-// is newer. Each such record counts as deleted, whether or not its row had ever
-// arrived: it is not there now.
+// is newer: that row stays, and the record is older. Each other one counts as
+// deleted, whether or not its row had ever arrived: it is not there now.
 func (w *writer) remove(ctx context.Context, tx pgx.Tx, entries []record.Entry) error {
-	rows, err := tx.Query(ctx, w.s.remove, append(w.s.keyArrays(entries), times(entries), w.g.Forced)...)
+	removed, err := w.delete(ctx, tx, entries)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	removed := make(map[[2]string]bool)
-	for rows.Next() {
-		var key [2]string
-		if err := rows.Scan(&key[0], &key[1]); err != nil {
+	var rest []record.Entry
+	for _, e := range entries {
+		if !removed[[2]string{e.Parent, e.Key}] {
+			rest = append(rest, e)
+		}
+	}
+	var there map[[2]string]stored
+	if len(rest) > 0 {
+		if there, err = w.find(ctx, tx, rest); err != nil {
 			return err
 		}
-		removed[key] = true
-	}
-	if rows.Err() != nil {
-		return rows.Err()
 	}
 	for _, e := range entries {
+		key := [2]string{e.Parent, e.Key}
+		if _, stays := there[key]; stays {
+			e.GivesWay()
+			continue
+		}
 		e.Outcome.Deleted++
-		if removed[[2]string{e.Parent, e.Key}] {
+		if removed[key] {
 			e.Outcome.Removed++
 		}
 	}
 	return nil
+}
+
+// delete deletes rows and tells which.
+func (w *writer) delete(ctx context.Context, tx pgx.Tx, entries []record.Entry) (removed map[[2]string]bool, err error) {
+	args := append(w.s.keyArrays(entries), times(entries), present(w.g), w.g.Forced || w.g.ByKey)
+	rows, err := tx.Query(ctx, w.s.remove, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	removed = make(map[[2]string]bool)
+	for rows.Next() {
+		var key [2]string
+		if err := rows.Scan(&key[0], &key[1]); err != nil {
+			return nil, err
+		}
+		removed[key] = true
+	}
+	return removed, rows.Err()
 }

@@ -66,7 +66,11 @@ func (c *copyRows) Values() ([]any, error) {
 		}
 		row = append(row, v)
 	}
-	return append(row, e.Time, e.JSON, e.Hash), nil
+	var at any = e.Time
+	if e.Time.IsZero() {
+		at = nil
+	}
+	return append(row, at, e.JSON, e.Hash), nil
 }
 
 // value is a typed column's value in Go's type.

@@ -15,12 +15,12 @@ type statements struct {
 	// has no copy of the feed. It takes the key columns as arrays.
 	find string
 	// remove deletes rows and tells which. It takes arrays, the key columns and the
-	// timestamps up to which rows are meant, and whether newer ones are too. "" for
-	// a shape without soft deletes.
+	// timestamps up to which rows are meant, then the present, and whether newer
+	// rows are meant too. "" for a shape without soft deletes.
 	remove string
 	// upsert takes the key columns, the typed columns, timestamp, JSON and
 	// hash, each as an array; merge is its form for a normal pass, which never
-	// overwrites a newer row, force overwrites any.
+	// overwrites a newer row and also takes the present, force overwrites any.
 	merge, force string
 	// The same from the table agent_stage, which stage makes for the transaction.
 	stage                    string
@@ -50,15 +50,31 @@ func (d *Destination) statements(shape *record.Shape, feed string) statements {
 		strings.Join(keys, ", t."), hash, ts, wanted, table, strings.Join(join, " AND "))
 	if shape.Status != "" {
 		n := len(keys)
-		s.remove = fmt.Sprintf("DELETE FROM %s t USING unnest(%s, $%d::timestamptz[]) AS u(%s, at) WHERE %s AND (t.%s <= u.at OR $%d::boolean) RETURNING t.%s",
-			table, strings.Join(arrays, ", "), n+1, strings.Join(keys, ", "), strings.Join(join, " AND "), ts, n+2, strings.Join(keys, ", t."))
+		s.remove = fmt.Sprintf("DELETE FROM %s t USING unnest(%s, $%d::text[]) AS u(%s, at) WHERE %s AND (%s OR $%d::boolean) RETURNING t.%s",
+			table, strings.Join(arrays, ", "), n+1, strings.Join(keys, ", "), strings.Join(join, " AND "),
+			notOlder("t."+ts, "u.at::timestamptz", n+2), n+3, strings.Join(keys, ", t."))
 	}
 
 	s.force, s.stagedForce = upsertTexts(shape, feed, table)
-	notOlder := fmt.Sprintf(" WHERE t.%s IS NULL OR t.%s <= excluded.%s", ts, ts, ts)
-	s.merge, s.stagedMerge = s.force+notOlder, s.stagedForce+notOlder
+	s.merge = s.force + " WHERE " + notOlder("t."+ts, "excluded."+ts, len(keys)+len(shape.Columns)+4)
+	s.stagedMerge = s.stagedForce + " WHERE " + notOlder("t."+ts, "excluded."+ts, 1)
 	s.stage = fmt.Sprintf("CREATE TEMPORARY TABLE %s (LIKE %s) ON COMMIT DROP", stageTable, table)
 	return s
+}
+
+// notOlder is record.Group.Replaces in SQL, for what other groups of the stream
+// have written since this one looked: of a row's timestamp, a record's, and the
+// present as an argument.
+func notOlder(there, came string, present int) string {
+	return fmt.Sprintf("(%s IS NULL OR %s IS NULL OR %s <= %s OR %s > $%d::timestamptz)", there, came, there, came, there, present)
+}
+
+// present is a group's present as an argument.
+func present(g *record.Group) string {
+	if g.Present.IsZero() {
+		return "infinity"
+	}
+	return record.FormatTimestamp(g.Present)
 }
 
 // stageTable holds records on their way into a table, for one transaction.
@@ -140,10 +156,10 @@ func (s statements) rowArrays(records []record.Entry) []any {
 	return append(args, times(records), body, hash)
 }
 
-func times(records []record.Entry) []string {
-	ts := make([]string, len(records))
+func times(records []record.Entry) []*string {
+	ts := make([]*string, len(records))
 	for i, r := range records {
-		ts[i] = record.FormatTimestamp(r.Time)
+		ts[i] = r.Stamp()
 	}
 	return ts
 }

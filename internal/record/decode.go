@@ -131,7 +131,9 @@ func (r *Reader) field(use *use, value jsontext.Value) {
 	case roleKey:
 		r.rec.Key = text(value)
 	case roleTimestamp:
-		r.rec.Timestamp = text(value)
+		if r.rec.Timestamp = text(value); value[0] == '{' || value[0] == '[' {
+			r.rec.Timestamp = string(value) // not none, but one that cannot be read
+		}
 	case roleParent:
 		r.rec.Parent = text(value)
 	case roleStatus:
@@ -194,9 +196,7 @@ func (r *Reader) reason() (why string) {
 		return why
 	case rec.Key == "":
 		return "no " + s.Key
-	case rec.Timestamp == "":
-		return "no " + s.Timestamp
-	case err != nil:
+	case err != nil && rec.Timestamp != "":
 		return fmt.Sprintf("%s is not a timestamp: %.40q", s.Timestamp, rec.Timestamp)
 	case s.Parent != "" && rec.Parent == "":
 		return "no " + s.Parent

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -28,7 +29,7 @@ type Query struct {
 	All    bool   // for counting: no bound by a cursor at all
 	From   string // a timestamp that is included; "" for no bound
 	Before string // one that is not; "" for no bound
-	Only   Only   // nothing but these records, if it has keys
+	Only   Only   // nothing but these records, if it has keys: see ByKey
 	Top    int
 	// Next asks by the link of the page before, and by nothing else of the above
 	// but Shape and Feed; "" for no link.
@@ -43,6 +44,11 @@ type PageEnd struct {
 	Counted bool
 	Date    time.Time // of the answer, by the source's clock; zero if it does not say
 }
+
+// ByKey reports whether the records are walked in the order of their keys, behind
+// After.Key, without a bound or an order by time: those of Only, since a record
+// without a timestamp, or with an odd one, must be found as well.
+func (q *Query) ByKey() bool { return len(q.Only.Keys) > 0 }
 
 // Only bounds a query to the records that have one of a few values in a field.
 type Only struct {
@@ -61,12 +67,13 @@ type Batch struct {
 	Outcome Outcome
 }
 
-// Outcome counts what became of the records of a batch or group. Removed is how
-// many of Deleted took a row away: a photo that was deleted before it ever came
-// has none. Known is how many of Failed were rejects before.
+// Outcome counts what became of the records of a batch or group. Older are
+// versions, deletes too, that gave way to what is there (Group.Replaces).
+// Removed is how many of Deleted took a row away: a photo that was deleted before
+// it ever came has none. Known is how many of Failed were rejects before.
 type Outcome struct {
-	Written, Unchanged, Deleted, Failed int64
-	Removed, Known                      int64
+	Written, Unchanged, Deleted, Older, Failed int64
+	Removed, Known                             int64
 }
 
 // Add adds o2 to o.
@@ -74,6 +81,7 @@ func (o *Outcome) Add(o2 Outcome) {
 	o.Written += o2.Written
 	o.Unchanged += o2.Unchanged
 	o.Deleted += o2.Deleted
+	o.Older += o2.Older
 	o.Failed += o2.Failed
 	o.Removed += o2.Removed
 	o.Known += o2.Known
@@ -94,11 +102,17 @@ type Mark struct {
 // Group is what one destination transaction holds: several batches and the
 // stream's new mark.
 type Group struct {
-	Stream  string
-	Shape   *Shape
-	Feed    string // for shapes with a copy for each feed
-	RunID   string
-	Forced  bool // also overwrite rows that look newer
+	Stream string
+	Shape  *Shape
+	Feed   string // for shapes with a copy for each feed
+	RunID  string
+	Forced bool // also overwrite rows that look newer
+	// ByKey: the records answer a question by key or parent. That is the source's
+	// present word on each, whatever its timestamp.
+	ByKey bool
+	// Present is the bound above which a stored timestamp is ahead: it cannot be
+	// right, so it does not tell which of two versions is the older. Zero: none is.
+	Present time.Time
 	Fresh   bool // none of the records should be there yet; a guess, which may be wrong
 	Batches []Batch
 	Orphans []string // parents that were missing, unique and sorted
@@ -157,6 +171,15 @@ func (g *Group) Applied(sequence uint64, incarnation, own int64) (bool, error) {
 	return false, g.Follows(sequence, incarnation, own)
 }
 
+// Replaces reports whether a version whose content differs takes the place of
+// the one that is there, of which this is the timestamp as a destination keeps
+// it (zero: it has none). It does unless it is older; what has no timestamp, or
+// stands behind one that is ahead of the present, is not.
+func (g *Group) Replaces(r *Record, there time.Time) bool {
+	return g.Forced || g.ByKey || r.Time.IsZero() || there.IsZero() || !g.Present.IsZero() && there.After(g.Present) ||
+		!r.Time.Truncate(time.Microsecond).Before(there)
+}
+
 // Entry is a record on its way into a destination, and where it is counted.
 type Entry struct {
 	*Record
@@ -164,9 +187,10 @@ type Entry struct {
 }
 
 // Sorted divides a group for writing: the records to store and those to delete,
-// ordered by primary key and unique, the newest version of a key kept, as one
-// SQL statement needs it. Rejects and the versions that were left out are
-// counted here; what an earlier attempt has left is forgotten.
+// ordered by primary key and unique, as one SQL statement needs it. Of several
+// versions of a key that one is kept that would be there if each had been
+// written as it came. Rejects and the versions that were left out are counted
+// here; what an earlier attempt has left is forgotten.
 func (g *Group) Sorted() (store, remove []Entry) {
 	n := 0
 	for i := range g.Batches {
@@ -178,7 +202,7 @@ func (g *Group) Sorted() (store, remove []Entry) {
 		b.Outcome = Outcome{}
 		for j := range b.Records {
 			r := &b.Records[j]
-			r.Refused = ""
+			r.Refused, r.Older = "", false
 			if r.Reason != "" {
 				b.Outcome.Failed++
 				continue
@@ -187,12 +211,12 @@ func (g *Group) Sorted() (store, remove []Entry) {
 		}
 	}
 	slices.SortStableFunc(good, func(a, b Entry) int {
-		return cmp.Or(cmp.Compare(a.Parent, b.Parent), cmp.Compare(a.Key, b.Key), a.Time.Compare(b.Time))
+		return cmp.Or(cmp.Compare(a.Parent, b.Parent), cmp.Compare(a.Key, b.Key))
 	})
 	store = good[:0]
 	for i, e := range good {
 		if i+1 < len(good) && good[i+1].Parent == e.Parent && good[i+1].Key == e.Key {
-			e.Outcome.Unchanged++
+			good[i+1] = g.choose(e, good[i+1])
 			continue
 		}
 		if e.Deleted {
@@ -202,6 +226,60 @@ func (g *Group) Sorted() (store, remove []Entry) {
 		}
 	}
 	return store, remove
+}
+
+// choose gives the version that is there once both have been written, and counts
+// the other one.
+func (g *Group) choose(earlier, later Entry) Entry {
+	keep, leave := later, earlier
+	if !g.Replaces(later.Record, earlier.Time.Truncate(time.Microsecond)) {
+		keep, leave = earlier, later
+	}
+	if leave.Hash == keep.Hash {
+		leave.Outcome.Unchanged++
+	} else {
+		leave.GivesWay()
+	}
+	return keep
+}
+
+// GivesWay notes that the record is not stored, since what is there is newer.
+func (e Entry) GivesWay() {
+	e.Record.Older = true
+	e.Outcome.Older++
+}
+
+// Settled divides the records once they are written: the last version of each
+// key that could not be stored, and the keys of which the last version could, so
+// that a reject of an earlier one is history. A version that gave way to a newer
+// row says nothing of either. Rejects that the group has twice are counted as
+// known here.
+func (g *Group) Settled() (bad []Entry, good []string) {
+	last := make(map[string]*Entry)
+	for i := range g.Batches {
+		b := &g.Batches[i]
+		for j := range b.Records {
+			r := &b.Records[j]
+			_, isBad := r.Bad()
+			switch key := r.RejectKey(); {
+			case isBad:
+				if last[key] != nil {
+					b.Outcome.Known++
+				}
+				last[key] = &Entry{r, &b.Outcome}
+			case !r.Older:
+				good = append(good, key)
+				delete(last, key)
+			}
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(last)) {
+		bad = append(bad, *last[key])
+	}
+	if len(bad) > 0 {
+		good = slices.DeleteFunc(good, func(key string) bool { return last[key] != nil })
+	}
+	return bad, good
 }
 
 // Run is one finished run, as the destination's run table and SyncLog keep it.

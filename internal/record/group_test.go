@@ -3,6 +3,7 @@ package record
 import (
 	"errors"
 	"testing"
+	"time"
 )
 
 // A group goes in once, on the mark that it builds on, by the agent that has the
@@ -35,6 +36,110 @@ func TestApplied(t *testing.T) {
 		}
 		if err := g.Follows(test.sequence, test.incarnation, test.own); !errors.Is(err, want) {
 			t.Errorf("%s: follows: %v, want %v", name, err, want)
+		}
+	}
+}
+
+// Which of two versions stays depends on what their timestamps are worth.
+func TestReplaces(t *testing.T) {
+	t.Parallel()
+	at := func(s int) time.Time { return time.Date(2026, 1, 1, 0, 0, s, 0, time.UTC) }
+	normal, none := Group{Present: at(30)}, time.Time{}
+	for name, test := range map[string]struct {
+		g           Group
+		came, there time.Time
+		want        bool
+	}{
+		"newer":                        {normal, at(2), at(1), true},
+		"of the same second":           {normal, at(2), at(2), true},
+		"older":                        {normal, at(1), at(2), false},
+		"a fraction below what is cut": {normal, at(1).Add(999), at(1), true},
+		"none came":                    {normal, none, at(2), true},
+		"none is there":                {normal, at(1), none, true},
+		"both have none":               {normal, none, none, true},
+		"what is there is ahead":       {normal, at(1), at(31), true},
+		"both are ahead":               {normal, at(40), at(50), true},
+		"what is there is the present": {normal, at(1), at(30), false},
+		"no present":                   {Group{}, at(1), at(31), false},
+		"forced":                       {Group{Forced: true, Present: at(30)}, at(1), at(2), true},
+		"an answer by key":             {Group{ByKey: true, Present: at(30)}, at(1), at(2), true},
+	} {
+		if got := test.g.Replaces(&Record{Time: test.came}, test.there); got != test.want {
+			t.Errorf("%s: %t, want %t", name, got, test.want)
+		}
+	}
+}
+
+// Versions of one key in one group end as if each had been written as it came.
+func TestVersionsInOneGroup(t *testing.T) {
+	t.Parallel()
+	at := func(s int) time.Time { return time.Date(2026, 1, 1, 0, 0, s, 0, time.UTC) }
+	present, ahead := at(30), at(3000)
+	for name, test := range map[string]struct {
+		g        Group
+		versions []time.Time
+		deleted  int // which of them is a delete, from 1
+		want     int // which of them stays, from 1
+		removed  bool
+	}{
+		"in order":                        {Group{}, []time.Time{at(1), at(2), at(3)}, 0, 3, false},
+		"out of order":                    {Group{}, []time.Time{at(3), at(1), at(2)}, 0, 1, false},
+		"a wrong stamp, corrected":        {Group{}, []time.Time{ahead, at(1)}, 0, 2, false},
+		"a wrong stamp last":              {Group{}, []time.Time{at(1), ahead}, 0, 2, false},
+		"a wrong stamp, then a delete":    {Group{}, []time.Time{ahead, at(1)}, 2, 2, true},
+		"a delete that is older":          {Group{}, []time.Time{at(2), at(1)}, 2, 1, false},
+		"answers by key, the last":        {Group{ByKey: true}, []time.Time{at(3), at(1)}, 0, 2, false},
+		"forced, the last":                {Group{Forced: true}, []time.Time{at(3), at(1)}, 0, 2, false},
+		"none, then one":                  {Group{}, []time.Time{{}, at(1)}, 0, 2, false},
+		"one, then none":                  {Group{}, []time.Time{at(1), {}}, 0, 2, false},
+		"the same content is not counted": {Group{}, []time.Time{at(1), at(1)}, 0, 2, false},
+	} {
+		g := test.g
+		g.Present = present
+		for i, stamp := range test.versions {
+			hash := int64(i + 1)
+			if name == "the same content is not counted" {
+				hash = 2
+			}
+			g.Batches = append(g.Batches, Batch{Records: []Record{{Key: "k", Time: stamp, Hash: hash, Deleted: i+1 == test.deleted}}})
+		}
+		store, remove := g.Sorted()
+		if all := append(store, remove...); len(all) != 1 || all[0].Hash != int64(test.want) || (len(remove) == 1) != test.removed {
+			t.Errorf("%s: store %+v, remove %+v, want version %d", name, store, remove, test.want)
+		}
+		want := Outcome{Older: int64(len(test.versions) - 1)}
+		if name == "the same content is not counted" {
+			want = Outcome{Unchanged: 1}
+		}
+		if got := g.Outcome(); got != want {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
+		}
+	}
+}
+
+// The last version of a key decides whether it is a reject; one that gave way to
+// a newer row does not.
+func TestSettled(t *testing.T) {
+	t.Parallel()
+	good, bad, older := Record{Key: "k"}, Record{Key: "k", Reason: "bad"}, Record{Key: "k", Older: true}
+	for name, test := range map[string]struct {
+		versions  []Record
+		bad, good int
+		known     int64
+	}{
+		"good":                          {[]Record{good}, 0, 1, 0},
+		"bad":                           {[]Record{bad}, 1, 0, 0},
+		"bad, then good":                {[]Record{bad, good}, 0, 1, 0},
+		"good, then bad":                {[]Record{good, bad}, 1, 0, 0},
+		"bad, then one that gave way":   {[]Record{bad, older}, 1, 0, 0},
+		"one that gave way":             {[]Record{older}, 0, 0, 0},
+		"bad twice":                     {[]Record{bad, bad}, 1, 0, 1},
+		"refused, then one to give way": {[]Record{{Key: "k", Refused: "no"}, older}, 1, 0, 0},
+	} {
+		g := Group{Batches: []Batch{{Records: test.versions}}}
+		bad, good := g.Settled()
+		if len(bad) != test.bad || len(good) != test.good || g.Outcome().Known != test.known {
+			t.Errorf("%s: bad %v, good %v, %+v", name, bad, good, g.Outcome())
 		}
 	}
 }

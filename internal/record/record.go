@@ -13,7 +13,7 @@ type Record struct {
 	Key       string
 	Parent    string    // "" for the parent resource
 	Timestamp string    // exactly the source's text
-	Time      time.Time // of Timestamp, for comparing
+	Time      time.Time // of Timestamp, for comparing; zero where there is none
 	Deleted   bool      // soft-deleted at the source
 
 	Values []Value // one for each of the shape's columns
@@ -29,6 +29,8 @@ type Record struct {
 	// Refused is set by a destination that rejected the record, and cleared by
 	// it when the group is tried again.
 	Refused string
+	// Older is set likewise: it is not stored, since what is there is newer.
+	Older bool
 }
 
 // Bad reports whether the record is a reject, and why.
@@ -54,6 +56,16 @@ const keylessPrefix = "sha256:"
 // Keyless reports whether the key of a reject is the hash of one without a key,
 // which a source cannot be asked for.
 func Keyless(rejectKey string) bool { return strings.HasPrefix(rejectKey, keylessPrefix) }
+
+// Stamp is the record's time in the form in which both destinations take it, nil
+// where it has none.
+func (r *Record) Stamp() *string {
+	if r.Time.IsZero() {
+		return nil
+	}
+	text := FormatTimestamp(r.Time)
+	return &text
+}
 
 // Size is about what the record takes in memory, in bytes.
 func (r *Record) Size() int { return len(r.JSON) + len(r.Original) + 32*len(r.Values) + 256 }

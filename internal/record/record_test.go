@@ -69,7 +69,9 @@ func TestRejects(t *testing.T) {
 		{"no key", `{"MediaModificationTimestamp":"2024-01-01T00:00:00Z","ResourceRecordKey":"W"}`, "no MediaKey", ""},
 		{"null key", `{"MediaKey":null,"MediaModificationTimestamp":"2024-01-01T00:00:00Z","ResourceRecordKey":"W"}`, "no MediaKey", ""},
 		{"long key", `{"MediaKey":"` + long + `","MediaModificationTimestamp":"2024-01-01T00:00:00Z","ResourceRecordKey":"W"}`, "MediaKey is longer than 512 bytes", ""},
-		{"no timestamp", `{"MediaKey":"m","ResourceRecordKey":"W"}`, "no MediaModificationTimestamp", "m"},
+		{"no timestamp", `{"MediaKey":"m","ResourceRecordKey":"W"}`, "", "m"},
+		{"null timestamp", `{"MediaKey":"m","MediaModificationTimestamp":null,"ResourceRecordKey":"W"}`, "", "m"},
+		{"no text as timestamp", `{"MediaKey":"m","MediaModificationTimestamp":{"a":1},"ResourceRecordKey":"W"}`, `MediaModificationTimestamp is not a timestamp: "{\"a\":1}"`, "m"},
 		{"bad timestamp", `{"MediaKey":"m","MediaModificationTimestamp":"soon","ResourceRecordKey":"W"}`, `MediaModificationTimestamp is not a timestamp: "soon"`, "m"},
 		{"no parent", `{"MediaKey":"m","MediaModificationTimestamp":"2024-01-01T00:00:00Z"}`, "no ResourceRecordKey", "m"},
 		{"deleted without parent", `{"MediaKey":"m","MediaStatus":"Deleted","MediaModificationTimestamp":"2024-01-01T00:00:00Z"}`, "no ResourceRecordKey", "m"},
@@ -239,10 +241,10 @@ func TestSorted(t *testing.T) {
 	if len(store) != 3 || store[0].Hash != 3 || store[1].Parent != "b" || store[2].Refused != "" || len(remove) != 1 {
 		t.Errorf("store %+v, remove %+v", store, remove)
 	}
-	if want := (Outcome{Unchanged: 1}); g.Batches[0].Outcome != want {
+	if want := (Outcome{Older: 1}); g.Batches[0].Outcome != want {
 		t.Errorf("the first batch: %+v, want %+v", g.Batches[0].Outcome, want)
 	}
-	if want := (Outcome{Unchanged: 1, Failed: 1}); g.Batches[1].Outcome != want {
+	if want := (Outcome{Older: 1, Failed: 1}); g.Batches[1].Outcome != want {
 		t.Errorf("the second batch: %+v, want %+v", g.Batches[1].Outcome, want)
 	}
 }

@@ -19,7 +19,7 @@ func pageQuery(q record.Query, noIn bool) (string, error) {
 		return "", err
 	}
 	order := q.Shape.Timestamp + "," + q.Shape.Key
-	if q.Second {
+	if q.Second || q.ByKey() {
 		order = q.Shape.Key
 	}
 	return encode("$filter", filter, "$orderby", order, "$top", strconv.Itoa(q.Top)), nil
@@ -54,7 +54,7 @@ func filter(q record.Query, noIn bool) (string, error) {
 	}
 	parts = append(parts, span...)
 	// From says all that the beginning of a walk would.
-	if !q.All && (q.From == "" || q.After != (record.Cursor{})) {
+	if begins := q.After == (record.Cursor{}); !q.All && (!begins || q.From == "" && !q.ByKey()) {
 		keyset, err := keyset(q)
 		if err != nil {
 			return "", err
@@ -103,7 +103,10 @@ func only(o record.Only, noIn bool) string {
 // than it likes to see, or refuse fractions.
 func keyset(q record.Query) (string, error) {
 	ts, key, after := q.Shape.Timestamp, q.Shape.Key, q.After
-	if q.Second {
+	switch {
+	case q.ByKey():
+		return key + " gt " + quote(after.Key), nil
+	case q.Second:
 		return second(q)
 	}
 	if after == (record.Cursor{}) {

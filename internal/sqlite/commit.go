@@ -55,7 +55,7 @@ func (d *Destination) write(ctx context.Context, tx *sql.Tx, g *record.Group) er
 	defer w.close()
 	store, remove := g.Sorted()
 	for _, e := range store {
-		err := w.store(ctx, e.Record, e.Outcome)
+		err := w.store(ctx, e)
 		if rowFault(err) {
 			e.Refused = wrap("store record", err).Error()
 			e.Outcome.Failed++
@@ -113,10 +113,17 @@ func (w *writer) close() {
 	}
 }
 
-// delete removes a row unless a newer one is there.
+// delete removes a row unless a newer one is there: that one stays.
 func (w *writer) delete(ctx context.Context, e record.Entry) error {
-	args := append(keys(w.g.Shape, e.Record), record.FormatTimestamp(e.Time), w.g.Forced)
-	result, err := w.remove.ExecContext(ctx, args...)
+	there, err := w.look(ctx, e)
+	if err != nil {
+		return err
+	}
+	if there != nil && !w.g.Replaces(e.Record, there.time) {
+		e.GivesWay()
+		return nil
+	}
+	result, err := w.remove.ExecContext(ctx, keys(w.g.Shape, e.Record)...)
 	if err != nil {
 		return err
 	}
@@ -127,29 +134,43 @@ func (w *writer) delete(ctx context.Context, e record.Entry) error {
 }
 
 // store writes the record if it is not older than what is there and differs.
-func (w *writer) store(ctx context.Context, r *record.Record, o *record.Outcome) error {
-	var hash int64
-	var text string
-	err := w.find.QueryRowContext(ctx, keys(w.g.Shape, r)...).Scan(&hash, &text)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+func (w *writer) store(ctx context.Context, e record.Entry) error {
+	there, err := w.look(ctx, e)
+	switch {
+	case err != nil:
+		return err
+	case there != nil && there.hash == e.Hash:
+		e.Outcome.Unchanged++
+		return nil
+	case there != nil && !w.g.Replaces(e.Record, there.time):
+		e.GivesWay()
+		return nil
+	}
+	if _, err := w.upsert.ExecContext(ctx, row(w.g.Shape, e.Record)...); err != nil {
 		return err
 	}
-	if err == nil {
-		old, err := record.ParseTimestamp(text)
-		if err != nil {
-			return err
-		}
-		older := r.Time.Truncate(time.Microsecond).Before(old)
-		if hash == r.Hash || (older && !w.g.Forced) {
-			o.Unchanged++
-			return nil
-		}
-	}
-	if _, err := w.upsert.ExecContext(ctx, row(w.g.Shape, r)...); err != nil {
-		return err
-	}
-	o.Written++
+	e.Outcome.Written++
 	return nil
+}
+
+// stored is what is there of a record.
+type stored struct {
+	hash int64
+	time time.Time // zero: it has none
+}
+
+// look finds what is there of a record, nil if nothing is.
+func (w *writer) look(ctx context.Context, e record.Entry) (*stored, error) {
+	var there stored
+	var text sql.NullString
+	err := w.find.QueryRowContext(ctx, keys(w.g.Shape, e.Record)...).Scan(&there.hash, &text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil //nolint:nilnil // said above
+	}
+	if err == nil && text.Valid {
+		there.time, err = record.ParseTimestamp(text.String)
+	}
+	return &there, err
 }
 
 // aside stores what did not become rows: rejects and the parents of orphans.
@@ -170,27 +191,25 @@ func (w *writer) aside(ctx context.Context) error {
 			return err
 		}
 	}
-	for i := range w.g.Batches {
-		for j := range w.g.Batches[i].Records {
-			r := &w.g.Batches[i].Records[j]
-			if err := w.settle(ctx, r, &w.g.Batches[i].Outcome); err != nil {
+	bad, good := w.g.Settled()
+	if w.unreject != nil {
+		for _, key := range good {
+			if _, err := w.unreject.ExecContext(ctx, w.g.Stream, key); err != nil {
 				return err
 			}
+		}
+	}
+	for _, r := range bad {
+		if err := w.reject(ctx, r); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// settle records a reject, or clears an older one of a record that went in.
-func (w *writer) settle(ctx context.Context, r *record.Record, o *record.Outcome) error {
-	reason, bad := r.Bad()
-	if !bad {
-		if w.unreject == nil {
-			return nil
-		}
-		_, err := w.unreject.ExecContext(ctx, w.g.Stream, r.Key)
-		return err
-	}
+// reject records a reject.
+func (w *writer) reject(ctx context.Context, r record.Entry) error {
+	reason, _ := r.Bad()
 	var known bool
 	err := w.tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM agent_reject WHERE stream = ? AND record_key = ?)`,
 		w.g.Stream, r.RejectKey()).Scan(&known)
@@ -198,7 +217,7 @@ func (w *writer) settle(ctx context.Context, r *record.Record, o *record.Outcome
 		return err
 	}
 	if known {
-		o.Known++
+		r.Outcome.Known++
 	}
 	_, err = w.tx.ExecContext(ctx, `INSERT INTO agent_reject
 		(stream, record_key, parent_key, reason, body, body_bytes, run_id, first_seen_at, last_seen_at)
@@ -214,7 +233,7 @@ func statements(shape *record.Shape, feed string) (find, upsert, remove string) 
 	ts, hash, body := shape.CopyColumns(feed)
 	match := strings.Join(shape.KeyColumns(), " = ? AND ") + " = ?"
 	find = fmt.Sprintf("SELECT %s, %s FROM %s WHERE %s AND %s IS NOT NULL", hash, ts, shape.Table, match, hash)
-	remove = fmt.Sprintf("DELETE FROM %s WHERE %s AND (%s <= ? OR ?)", shape.Table, match, ts)
+	remove = fmt.Sprintf("DELETE FROM %s WHERE %s", shape.Table, match)
 
 	names := shape.KeyColumns()
 	var sets []string
@@ -249,7 +268,7 @@ func row(shape *record.Shape, r *record.Record) []any {
 	for i, c := range shape.Columns {
 		args = append(args, bind(c.Kind, r.Values[i]))
 	}
-	return append(args, record.FormatTimestamp(r.Time), string(r.JSON), r.Hash)
+	return append(args, r.Stamp(), string(r.JSON), r.Hash)
 }
 
 // bind turns a value's text form into SQLite's type.

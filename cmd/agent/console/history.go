@@ -21,17 +21,27 @@ func History(w io.Writer, runs []agent.RunRecord) {
 		return
 	}
 	var most int64
+	older := false
 	for _, r := range runs {
 		most = max(most, r.Processed)
+		older = older || r.Older > 0
 	}
 	t := newTable(w)
-	t.AppendHeader(table.Row{"Began", "Took", "Outcome", "Records", "", "Failed", "Skipped"})
-	t.SetColumnConfigs(append(rightFrom(2, 2), append(rightFrom(4, 4), rightFrom(6, 7)...)...))
+	header := table.Row{"Began", "Took", "Outcome", "Records", "", "Failed", "Skipped"}
+	if older { // seldom, and the table is wide enough without
+		header = append(header, "Older")
+	}
+	t.AppendHeader(header)
+	t.SetColumnConfigs(append(rightFrom(2, 2), append(rightFrom(4, 4), rightFrom(6, 8)...)...))
 	for _, r := range runs {
-		t.AppendRow(table.Row{
+		row := table.Row{
 			began(r), took(r), outcome(r), number(r.Processed),
 			bar(float64(r.Processed)/float64(max(1, most)), 10), number(r.Failed), number(r.Skipped),
-		})
+		}
+		if older {
+			row = append(row, number(r.Older))
+		}
+		t.AppendRow(row)
 	}
 	t.Render()
 	for _, r := range runs {

@@ -55,11 +55,11 @@ func Status(w io.Writer, s agent.Status) {
 	}
 	t.Render()
 	t = newTable(w)
-	t.AppendHeader(table.Row{"Stream", "Processed", "OK", "Unchanged", "Failed", "Skipped"})
-	t.SetColumnConfigs(rightFrom(2, 6))
+	t.AppendHeader(table.Row{"Stream", "Processed", "OK", "Unchanged", "Older", "Failed", "Skipped"})
+	t.SetColumnConfigs(rightFrom(2, 7))
 	for _, st := range s.Streams {
 		t.AppendRow(table.Row{
-			st.Name, number(st.Processed), number(st.Successful), number(st.Unchanged), number(st.Failed), number(st.Skipped),
+			st.Name, number(st.Processed), number(st.Successful), number(st.Unchanged), number(st.Older), number(st.Failed), number(st.Skipped),
 		})
 	}
 	t.Render()

@@ -22,6 +22,9 @@ func (t *Text) passFinished(e agent.PassReport) {
 	if n.Unchanged > 0 || n.Deleted > 0 {
 		t.line("   of these %s unchanged, %s deleted", number(n.Unchanged), number(n.Deleted))
 	}
+	if n.Older > 0 {
+		t.line("⏪ %s older than the row that is there, which stays", plural(n.Older, "version"))
+	}
 	if e.Unfit > 0 {
 		t.line("⚠️  %s did not fit a typed column: NULL there, the original is in the JSON copy", plural(e.Unfit, "value"))
 	}
@@ -65,6 +68,9 @@ func (t *Text) runFinished(e agent.RunFinished) {
 	t.line("📊 Total Processed: %s", number(n.Processed()))
 	t.line("✅ Successful: %s", number(n.Successful()))
 	t.line("❌ Failed: %s", number(n.Failed))
+	if n.Older > 0 {
+		t.line("⏪ Older than the row that is there: %s", number(n.Older))
+	}
 	if n.Skipped > 0 {
 		t.line("⏭️  Skipped (no such listing): %s", number(n.Skipped))
 	}

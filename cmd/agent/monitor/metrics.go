@@ -33,7 +33,9 @@ func causes() []string {
 }
 
 // results are what can become of a record.
-func results() []string { return []string{"written", "unchanged", "deleted", "failed", "skipped"} }
+func results() []string {
+	return []string{"written", "unchanged", "deleted", "older", "failed", "skipped"}
+}
 
 func newMetrics(o Options) *meters {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
@@ -78,7 +80,7 @@ func (m *meters) observe(e agent.Event) {
 	switch e := e.(type) {
 	case agent.GroupStored:
 		n := e.Counters
-		for i, value := range []int64{n.Written, n.Unchanged, n.Deleted, n.Failed, n.Skipped} {
+		for i, value := range []int64{n.Written, n.Unchanged, n.Deleted, n.Older, n.Failed, n.Skipped} {
 			m.records.WithLabelValues(e.Stream, results()[i]).Add(float64(max(0, value)))
 		}
 	case agent.PageFetched:
