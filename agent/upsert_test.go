@@ -135,7 +135,7 @@ func TestVersions(t *testing.T) {
 			}
 			for name, test := range cases {
 				var before, after []record.Record
-				key := func(i int64) string { return fmt.Sprintf("%s %s %d", manner.name, name, i) }
+				key := func(i int64) string { return fmt.Sprintf("%s %s #%d", manner.name, name, i) }
 				for i := range manner.n {
 					before, after = append(before, photo(key(i), test.there, 1)), append(after, photo(key(i), test.came, test.hash))
 				}
@@ -166,7 +166,7 @@ func TestVersions(t *testing.T) {
 // look compares the rows of one case with what should have become of them.
 func (w *written) look(tb testing.TB, name string, n int64, o record.Outcome, came time.Time, absent bool) {
 	tb.Helper()
-	where := "media_key LIKE '" + name + " _%' AND "
+	where := "media_key LIKE '" + name + " #%' AND "
 	rows := w.db.Count(tb, "media", where+"TRUE")
 	switch {
 	case o.Deleted > 0 || absent:
