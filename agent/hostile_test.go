@@ -20,6 +20,11 @@ func TestOddSources(t *testing.T) {
 	for name, faults := range map[string]func(*simulator.Faults){
 		"counts too low": func(f *simulator.Faults) { f.CountDelta = -20 },
 		"no counts":      func(f *simulator.Faults) { f.CountAbsent = true },
+		"pages of any size": func(f *simulator.Faults) { f.TopIgnored = true },
+		"a byte order mark": func(f *simulator.Faults) {
+			f.ByteOrderMark = true
+			f.Strike(simulator.Strike{Fault: simulator.Fault{Kind: simulator.Status}, Every: 5})
+		},
 		"drips": func(f *simulator.Faults) {
 			f.Strike(simulator.Strike{Fault: simulator.Fault{Kind: simulator.Drip, Bytes: 2000}, Match: onlyPages, Every: 4})
 		},

@@ -102,7 +102,9 @@ func (c *cutter) first(ctx context.Context, retry *retrier) (at time.Time, ok bo
 			return at, false, err
 		}
 		_, err = c.agent.source.Page(ctx, q, func(r record.Record) error {
-			at, ok = r.Time, !r.Time.IsZero()
+			if !ok { // a source may send more than was asked for
+				at, ok = r.Time, !r.Time.IsZero()
+			}
 			return nil
 		})
 		c.pace.leave(asked, err)

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -148,7 +147,7 @@ func (c *Client) get(ctx context.Context, feed, resource string, address *url.UR
 	clock := newStallClock(c.stall, cancel)
 	clock.start()
 	response, err := c.http.Do(request)
-	clock.stop()
+	clock.answered()
 	if err != nil {
 		err = c.connectError(ctx, resource, err)
 		cancel(nil)
@@ -180,77 +179,5 @@ func (c *Client) connectError(ctx context.Context, resource string, err error) e
 	return &Error{
 		Resource: resource, Message: c.secret().hide(fmt.Sprintf("connection to %s: %v", c.root.Host, err)), Cause: err,
 		kind: kind, permanent: errors.As(err, &certificate),
-	}
-}
-
-// body is an answer's body, with limits on silence and on size.
-type body struct {
-	address *url.URL // that was asked
-	header  http.Header
-	in      io.ReadCloser
-	clock   *stallClock
-	cancel  context.CancelCauseFunc
-	ctx     context.Context
-
-	total, limit int64 // bytes read, and how many at most
-}
-
-// maxPageBytes limits the decoded bytes of an answer: what a compressed one
-// inflates to counts. A page of 10,000 records has about 120 MB.
-const maxPageBytes = 1 << 30
-
-func (b *body) Read(p []byte) (int, error) {
-	b.clock.start()
-	n, err := b.in.Read(p)
-	b.clock.stop()
-	if err != nil && !errors.Is(err, io.EOF) {
-		if cause := context.Cause(b.ctx); errors.Is(cause, errStalled) {
-			err = cause
-		}
-		return n, err
-	}
-	b.total += int64(n)
-	if b.total > b.limit {
-		return 0, fmt.Errorf("a page has more than %d MiB: %w", b.limit>>20, errTooLarge)
-	}
-	return n, err
-}
-
-func (b *body) Close() error {
-	err := b.in.Close()
-	b.cancel(nil)
-	return err
-}
-
-var (
-	errStalled  = errors.New("the source has gone silent")
-	errTooLarge = errors.New("the answer is too large")
-)
-
-// stallClock cancels a request when the source stays silent for too long. It
-// runs only while the agent waits for the source, so neither a slow big page
-// nor a slow destination trips it.
-type stallClock struct {
-	limit  time.Duration
-	cancel context.CancelCauseFunc
-	timer  *time.Timer
-}
-
-func newStallClock(limit time.Duration, cancel context.CancelCauseFunc) *stallClock {
-	return &stallClock{limit: limit, cancel: cancel}
-}
-
-func (s *stallClock) start() {
-	if s.limit <= 0 {
-		return
-	}
-	s.timer = time.AfterFunc(s.limit, func() {
-		s.cancel(fmt.Errorf("no data for %s (--stall-timeout): %w", s.limit, errStalled))
-	})
-}
-
-func (s *stallClock) stop() {
-	if s.timer != nil {
-		s.timer.Stop()
 	}
 }

@@ -1,6 +1,7 @@
 package reso
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -134,7 +135,7 @@ func statusError(resource string, r *http.Response, clock *stallClock, secret se
 	}
 	clock.start()
 	text, _ := io.ReadAll(io.LimitReader(r.Body, 64<<10)) // what came is better than nothing
-	clock.stop()
+	_ = clock.stop(len(text))
 	e.html = strings.Contains(r.Header.Get("Content-Type"), "html") || strings.HasPrefix(strings.TrimSpace(string(text)), "<")
 	e.Code, e.Message = errorBody(text, secret)
 	return e
@@ -148,6 +149,7 @@ func errorBody(text []byte, secret secrets) (code, message string) {
 			Message string `json:"message"`
 		} `json:"error"`
 	}
+	text = bytes.TrimPrefix(text, []byte(byteOrderMark))
 	if err := json.Unmarshal(text, &doc); err == nil && doc.Error.Code+doc.Error.Message != "" {
 		return clip(secret.hide(doc.Error.Code), 40), clip(secret.hide(doc.Error.Message), 300)
 	}

@@ -25,7 +25,7 @@ func (c *Client) Page(ctx context.Context, q record.Query, yield func(record.Rec
 		return record.PageEnd{}, err
 	}
 	defer b.Close() //nolint:errcheck // an error of closing a body that was read says nothing
-	p := page{resource: q.Shape.Resource, shape: q.Shape, body: b, secret: c.secret(), yield: yield}
+	p := page{resource: q.Shape.Resource, shape: q.Shape, body: b, secret: c.secret(), yield: yield, most: most(q), whole: q.Next != ""}
 	err = p.read(ctx)
 	return p.end(), err
 }
@@ -53,8 +53,33 @@ func (p *page) end() record.PageEnd {
 	return e
 }
 
+// most is how many records of an answer to the query are read. Some sources send
+// more than they were asked for, all that they have if it comes to that: what is
+// left lies behind the last record that was taken, and is asked for there. Where a
+// page is asked for by a link the rest of it could not be asked for, so that it is
+// read as long as it can be a page at all.
+func most(q record.Query) int {
+	if q.Next != "" {
+		return mostByLink
+	}
+	return q.Top + surplus
+}
+
+const mostByLink = 1_000_000
+
+// surplus is how many records more than were asked for a page may have: a source
+// that knows only pages of its own size need not send each of them many times.
+const surplus = 10_000
+
+// Limits of an answer to a count. A source that does not take $top=0 sends a page
+// of its own size; the count may stand behind it.
+const (
+	maxCountRecords = 1000
+	maxCountBytes   = 16 << 20
+)
+
 // Count asks how many records lie behind the query's cursor, or in all. ok is
-// false if the source does not give a count.
+// false if the source does not give a count, or not before a page without end.
 func (c *Client) Count(ctx context.Context, q record.Query) (n int64, ok bool, err error) {
 	b, err := c.ask(ctx, q, countQuery)
 	var fault *Error
@@ -65,8 +90,10 @@ func (c *Client) Count(ctx context.Context, q record.Query) (n int64, ok bool, e
 		return 0, false, err
 	}
 	defer b.Close() //nolint:errcheck // as above
-	p := page{resource: q.Shape.Resource, shape: q.Shape, body: b, secret: c.secret(), yield: func(record.Record) error { return nil }}
-	if err := p.read(ctx); err != nil {
+	b.limit = min(b.limit, maxCountBytes)
+	p := page{resource: q.Shape.Resource, shape: q.Shape, body: b, secret: c.secret(), most: maxCountRecords, counting: true}
+	err = p.read(ctx)
+	if endless := errors.Is(err, errTooLarge) && !errors.Is(err, errEnvelope); err != nil && !endless {
 		return 0, false, err
 	}
 	return p.count, p.counted, nil
@@ -95,15 +122,18 @@ func (c *Client) ask(ctx context.Context, q record.Query, build func(record.Quer
 	return b, err
 }
 
-// page reads the envelope of an answer: {"@odata.count": n, "value": [...]}, in
-// any order.
+// page reads an answer: {"@odata.count": n, "value": [...]}, in any order.
 type page struct {
 	resource string
 	shape    *record.Shape
 	body     *body
 	secret   secrets
 	yield    func(record.Record) error
+	most     int  // records that are read at most; 0: as many as come
+	whole    bool // more than that are an error, since the rest cannot be asked for
+	counting bool // the count is asked for, and no record
 
+	records  int
 	count    int64
 	counted  bool
 	hasValue bool
@@ -113,12 +143,16 @@ type page struct {
 // yieldError tells an error of the receiver from one of the source.
 type yieldError struct{ error }
 
+// errEnough ends the reading of an answer that has more records than were asked
+// for: what came is good.
+var errEnough = errors.New("more records than were asked for")
+
 func (p *page) read(ctx context.Context) error {
 	in := bufio.NewReaderSize(p.body, 64<<10)
 	err := p.document(in)
 	var own yieldError
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, errEnough):
 		return nil
 	case errors.As(err, &own):
 		return own.error
@@ -129,6 +163,9 @@ func (p *page) read(ctx context.Context) error {
 }
 
 func (p *page) document(in *bufio.Reader) error {
+	if err := skipMark(in); err != nil {
+		return err
+	}
 	head, err := in.Peek(1)
 	if errors.Is(err, io.EOF) {
 		return errors.New("the answer is empty")
@@ -140,28 +177,9 @@ func (p *page) document(in *bufio.Reader) error {
 		start, _ := in.Peek(4096) // far enough for a token that is repeated in it not to be cut
 		return fmt.Errorf("the answer is not JSON, it begins with %.80q", p.secret.hide(string(start)))
 	}
-	dec := jsontext.NewDecoder(in, record.DecodeOptions()...)
-	if dec.PeekKind() != '{' {
-		return errors.New("the answer is not a JSON object")
-	}
-	if _, err := dec.ReadToken(); err != nil {
+	around := &envelope{in: in, left: maxEnvelope}
+	if err := around.members(func(name string) error { return p.member(name, around) }); err != nil {
 		return err
-	}
-	for dec.PeekKind() != '}' {
-		if dec, err = p.member(dec, in); err != nil {
-			return err
-		}
-	}
-	// The closing brace is read, and the end behind it: More alone would take
-	// a cut body for a whole one.
-	if _, err := dec.ReadToken(); err != nil {
-		return err
-	}
-	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		if err == nil {
-			err = errors.New("more follows behind the end")
-		}
-		return fmt.Errorf("read the end of the answer: %w", err)
 	}
 	if !p.hasValue && !p.counted {
 		return errors.New(`the answer has no "value"`)
@@ -169,82 +187,80 @@ func (p *page) document(in *bufio.Reader) error {
 	return nil
 }
 
-// member reads one member of the envelope and gives the decoder to go on with.
-func (p *page) member(dec *jsontext.Decoder, in *bufio.Reader) (*jsontext.Decoder, error) {
-	name, err := dec.ReadToken()
-	if err != nil {
-		return nil, err
+// byteOrderMark is what some servers of Windows put before their JSON.
+const byteOrderMark = "\xEF\xBB\xBF"
+
+func skipMark(in *bufio.Reader) error {
+	start, err := in.Peek(len(byteOrderMark))
+	if string(start) == byteOrderMark {
+		_, err = in.Discard(len(byteOrderMark))
 	}
-	switch name.String() {
-	case "value":
-		return p.values(dec, in)
+	if errors.Is(err, io.EOF) {
+		return nil // shorter than a mark: others say what is wrong with it
+	}
+	return err
+}
+
+// member reads the value of one member of the envelope.
+func (p *page) member(name string, around *envelope) error {
+	if name == "value" {
+		return p.values(around)
+	}
+	raw, err := around.value()
+	if err != nil {
+		return err
+	}
+	switch name {
 	case "@odata.count", "@count":
-		raw, err := dec.ReadValue()
-		if err != nil {
-			return nil, err
-		}
 		n, err := strconv.ParseInt(strings.Trim(raw.String(), `"`), 10, 64)
 		p.count, p.counted = n, err == nil && n >= 0
-		return dec, nil
 	case "@odata.nextLink", "@nextLink":
-		if dec.PeekKind() != '"' {
-			return dec, dec.SkipValue()
-		}
-		link, err := dec.ReadToken()
-		if err != nil {
-			return nil, err
-		}
-		p.next = link.String()
-		return dec, nil
-	case "error":
-		raw, err := dec.ReadValue()
-		if err != nil {
-			return nil, err
-		}
+		p.next, _ = unquote(raw)
+	case "error", "odata.error":
 		if raw.Kind() == 'n' {
-			return dec, nil // "error": null says that there is none
+			return nil // "error": null says that there is none
 		}
 		code, message := errorBody([]byte(`{"error":`+raw.String()+`}`), p.secret)
-		return nil, &Error{Resource: p.resource, Code: code, Message: "an error with status 200: " + message}
+		return &Error{Resource: p.resource, Code: code, Message: "an error with status 200: " + message}
 	}
-	return dec, dec.SkipValue()
+	return nil
 }
 
 // values reads the records. The list is cut into elements first, each of which
 // is decoded by itself: a decoder that has met an error cannot go on behind it.
-func (p *page) values(dec *jsontext.Decoder, in *bufio.Reader) (*jsontext.Decoder, error) {
-	if dec.PeekKind() != '[' {
-		return nil, errors.New(`"value" is not a list`)
+func (p *page) values(around *envelope) error {
+	c, err := around.token()
+	if err != nil {
+		return err
 	}
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, err
+	if c != '[' {
+		return errors.New(`"value" is not a list`)
 	}
 	p.hasValue = true
-	unread := bytes.Clone(dec.UnreadBuffer())
-	rest := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(unread), in), 64<<10)
-	s := splitter{in: rest, limit: record.MaxSize}
+	s := splitter{in: around.in, limit: record.MaxSize}
+	if p.counting {
+		s.limit = 1 // what is not looked at
+	}
 	one, reader := new(jsontext.Decoder), p.shape.NewReader()
 	for {
 		ok, err := s.next()
-		if err != nil {
-			return nil, err
+		if err != nil || !ok {
+			return err
 		}
-		if !ok {
-			break
+		p.records++
+		switch tooMany := p.most > 0 && p.records > p.most; {
+		case tooMany && p.whole:
+			return fmt.Errorf("a page has more than %d records: %w", p.most, errTooLarge)
+		case tooMany, p.counting && p.counted:
+			return errEnough
+		}
+		if p.counting {
+			continue
 		}
 		if err := p.yield(p.record(one, reader, &s)); err != nil {
-			return nil, yieldError{err}
+			return yieldError{err}
 		}
 	}
-	// What follows is the rest of the envelope's object; a new decoder is led
-	// into it by a beginning of our own.
-	dec = jsontext.NewDecoder(io.MultiReader(strings.NewReader(`{"":0`), rest), record.DecodeOptions()...)
-	for range 3 {
-		if _, err := dec.ReadToken(); err != nil {
-			return nil, err
-		}
-	}
-	return dec, nil
 }
 
 // record decodes one element. One that cannot be read is a reject.

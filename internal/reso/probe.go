@@ -117,7 +117,7 @@ func (p *probe) page(ctx context.Context, s record.Subject, q record.Query, sele
 		}
 		defer b.Close() //nolint:errcheck // an error of closing a body that was read says nothing
 		p.note(b.header)
-		in := page{resource: q.Shape.Resource, shape: q.Shape, body: b, secret: p.client.secret(), yield: func(r record.Record) error {
+		in := page{resource: q.Shape.Resource, shape: q.Shape, body: b, secret: p.client.secret(), most: most(q), yield: func(r record.Record) error {
 			before = a.take(r, before)
 			return nil
 		}}

@@ -118,6 +118,7 @@ func TestPage(t *testing.T) {
 		"value last":      `{"@odata.context":"x","@odata.count":5,"value":[` + rows("a", "b") + `]}`,
 		"value first":     `{"value":[` + rows("a", "b") + `],"@odata.nextLink":"https://elsewhere.example/x"}`,
 		"spread out":      "\n { \"value\" : [\n" + rows("a", "b") + "\n]\n}\n\n",
+		"a mark before":   byteOrderMark + `{"value":[` + rows("a", "b") + `]}`,
 		"no error":        `{"error":null,"value":[` + rows("a", "b") + `]}`,
 		"unknown members": `{"x":{"value":[1]},"value":[` + rows("a", "b") + `],"y":null}`,
 	} {
@@ -184,6 +185,7 @@ func TestStatuses(t *testing.T) {
 		says      string
 	}{
 		{400, odata, false, false, true, "read Property: HTTP 400 Bad Request, code 1111: no such field"},
+		{400, byteOrderMark + odata, false, false, true, "code 1111: no such field"},
 		{401, odata, false, false, false, "check the feed's token"},
 		{403, "<html>denied", false, false, false, "<html>denied"},
 		{404, "", false, false, true, "check --source-url"},
@@ -224,6 +226,12 @@ func TestCount(t *testing.T) {
 		{200, `{"value":[],"@odata.count":"42"}`, 42, true, false},
 		{200, `{"@odata.count":42}`, 42, true, false},
 		{200, `{"value":[]}`, 0, false, false},
+		{200, byteOrderMark + `{"@odata.count":42,"value":[]}`, 42, true, false},
+		{200, `{"@odata.count":42,"value":[` + rows("a", "b") + `]}`, 42, true, false},
+		{200, `{"value":[` + strings.Repeat("{},", 999) + `{}],"@odata.count":42}`, 42, true, false},
+		{200, `{"value":[` + strings.Repeat("{},", 5000) + `{}],"@odata.count":42}`, 0, false, false},
+		{200, `{"value":[{"X":"` + strings.Repeat("x", 17<<20) + `"}],"@odata.count":42}`, 0, false, false},
+		{200, `{"value":[],"@odata.count":1` + strings.Repeat("0", 70_000) + `}`, 0, false, true},
 		{200, `{"value":[],"@odata.count":-1}`, -1, false, false},
 		{400, ``, 0, false, false},
 		{501, ``, 0, false, false},
@@ -306,6 +314,108 @@ func TestStall(t *testing.T) {
 	})
 	if err != nil {
 		t.Errorf("a slow answer and a slow receiver: %v", err)
+	}
+}
+
+// A source that sends, but nothing or next to nothing, is left as one that is
+// silent: white space is no data, and a body has a least rate.
+func TestDrip(t *testing.T) {
+	for name, drip := range map[string]struct{ piece, says string }{
+		"spaces":        {" ", "no data for"},
+		"lines":         {"\r\n\t", "no data for"},
+		"empty records": {"{},", "which is less than 1024 a second"},
+		"a text":        {"x", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := client(t, func(w http.ResponseWriter, r *http.Request) {
+				begin := `{"value":[` + rows("a") + ","
+				if drip.says == "" {
+					begin, drip.says = begin+`{"X":"`, "which is less than 1024 a second"
+				}
+				_, _ = io.WriteString(w, begin)
+				for r.Context().Err() == nil {
+					_, _ = io.WriteString(w, drip.piece)
+					w.(http.Flusher).Flush()
+					select {
+					case <-time.After(20 * time.Millisecond):
+					case <-r.Context().Done():
+					}
+				}
+			})
+			c.stall = 200 * time.Millisecond
+			begun := time.Now()
+			names, err := keys(t, c)
+			var e *Error
+			if !errors.As(err, &e) || !e.Temporary() || e.Kind() != "stalled" || !strings.Contains(err.Error(), drip.says) || len(names) < 1 {
+				t.Errorf("%v, %v; want a record, and an error that says %q", names, err, drip.says)
+			}
+			if took := time.Since(begun); took > 10*time.Second {
+				t.Errorf("it took %s", took)
+			}
+		})
+	}
+}
+
+// Of a page with more records than were asked for so many are read as a source
+// with a page size of its own may send: they are good, and the rest lies behind
+// them. By a link the rest could not be asked for.
+func TestMoreThanAsked(t *testing.T) {
+	const sent = 30_000
+	c := client(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"value":[`+strings.Repeat(rows("a")+",", sent)+rows("b")+`]}`)
+	})
+	names, err := keys(t, c)
+	if err != nil || len(names) != query().Top+surplus {
+		t.Errorf("%d records, %v", len(names), err)
+	}
+	n := 0
+	_, err = c.Page(t.Context(), record.Query{Shape: record.Property(), Feed: "vow", Next: "?x"}, func(record.Record) error { n++; return nil })
+	if err != nil || n != sent+1 {
+		t.Errorf("by a link: %d records, %v", n, err)
+	}
+	endless := client(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"value":[`+strings.Repeat("{},", mostByLink)+`{}]}`)
+	})
+	_, err = endless.Page(t.Context(), record.Query{Shape: record.Property(), Feed: "vow", Next: "?x"}, func(record.Record) error { return nil })
+	var e *Error
+	if !errors.As(err, &e) || e.Temporary() || !strings.Contains(err.Error(), "more than 1000000 records") {
+		t.Errorf("by a link, without end: %v", err)
+	}
+}
+
+// Beside its records an answer has 64 KiB, in whatever member they stand.
+func TestEnvelope(t *testing.T) {
+	long := strings.Repeat("x", maxEnvelope)
+	for name, body := range map[string]string{
+		"context":   `{"@odata.context":"` + long + `","value":[]}`,
+		"link":      `{"value":[],"@odata.nextLink":"` + long + `"}`,
+		"name":      `{"value":[],"` + long + `":1}`,
+		"error":     `{"error":{"message":"` + long + `"}}`,
+		"number":    `{"@odata.count":1` + strings.Repeat("0", maxEnvelope) + `,"value":[]}`,
+		"many":      `{"value":[]` + strings.Repeat(`,"x":1`, maxEnvelope/6) + `}`,
+		"deep":      `{"x":` + strings.Repeat("[", maxEnvelope),
+		"before":    `{` + strings.Repeat(" ", maxEnvelope) + `"value":[]}`,
+		"behind":    `{"value":[]}` + strings.Repeat(" ", maxEnvelope),
+		"two parts": `{"x":"` + long[:maxEnvelope/2] + `","value":[` + rows("a") + `],"y":"` + long[:maxEnvelope/2] + `"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := client(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) })
+			_, err := keys(t, c)
+			var e *Error
+			if !errors.As(err, &e) || e.Temporary() || !strings.Contains(err.Error(), "more than 64 KiB beside its records") {
+				t.Errorf("error %.300v", err)
+			}
+			_, _, err = c.Count(t.Context(), query())
+			if name != "two parts" && (!errors.As(err, &e) || e.Temporary()) { // that one has no count behind a record
+				t.Errorf("count: error %.300v", err)
+			}
+		})
+	}
+	c := client(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"x":"`+long[:maxEnvelope-100]+`","value":[`+strings.Repeat(rows("a")+",", 2000)+rows("b")+`]}`)
+	})
+	if names, err := keys(t, c); err != nil || len(names) != 2001 {
+		t.Errorf("%d records, %v", len(names), err)
 	}
 }
 

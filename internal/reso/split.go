@@ -58,17 +58,24 @@ func (s *splitter) next() (ok bool, err error) {
 // skipSpace gives the next byte that is not white space, without reading it.
 func (s *splitter) skipSpace() (byte, error) {
 	for {
-		b, err := s.in.Peek(1)
+		if _, err := s.in.Peek(1); err != nil {
+			return 0, unexpected(err)
+		}
+		buffer, err := s.in.Peek(s.in.Buffered())
 		if err != nil {
 			return 0, unexpected(err)
 		}
-		switch b[0] {
-		case ' ', '\t', '\r', '\n':
-			if _, err := s.in.Discard(1); err != nil {
-				return 0, err
-			}
-		default:
-			return b[0], nil
+		n := 0
+		for n < len(buffer) && space(buffer[n]) {
+			n++
+		}
+		if n < len(buffer) {
+			c := buffer[n]
+			_, err := s.in.Discard(n)
+			return c, err
+		}
+		if _, err := s.in.Discard(n); err != nil {
+			return 0, err
 		}
 	}
 }

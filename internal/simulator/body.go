@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -117,24 +118,51 @@ func (x *exchange) reset() {
 }
 
 // bomb sends a page whose only row has a key of about size bytes, all spaces.
-// It is put together from compressed pieces, so it costs the server little.
 func (x *exchange) bomb(size int) {
-	const piece = 1 << 20
-	squeeze := func(text []byte) []byte {
+	x.header(contentJSON).Set("Content-Encoding", "gzip")
+	x.status(http.StatusOK)
+	x.squeezed(Fault{Begin: `{"@odata.context":"$metadata","value":[{"ListingKey":"`, Piece: " ", Bytes: size, End: `"}]}`})
+}
+
+// flood sends a body as the fault words it.
+func (x *exchange) flood(f Fault) {
+	header := x.header(contentJSON)
+	f.Bytes = or(f.Bytes, 1<<30)
+	if f.Wait <= 0 && acceptsGzip(x.request) && !x.faults.Uncompressed {
+		header.Set("Content-Encoding", "gzip")
+		x.status(or(f.Status, http.StatusOK))
+		x.squeezed(f)
+		return
+	}
+	x.status(or(f.Status, http.StatusOK))
+	if !x.send(x.writer, []byte(f.Begin)) {
+		return
+	}
+	piece := strings.Repeat(f.Piece, f.Bytes/max(len(f.Piece), 1))
+	if f.Wait <= 0 {
+		x.send(x.writer, []byte(piece+f.End))
+		return
+	}
+	x.drip(Fault{Bytes: len(f.Piece), Wait: f.Wait}, []byte(piece+f.End))
+}
+
+// squeezed sends a body that is put together from compressed pieces, so that it
+// costs the server little.
+func (x *exchange) squeezed(f Fault) {
+	squeeze := func(text string) []byte {
 		var b bytes.Buffer
 		z := gzip.NewWriter(&b)
-		x.send(z, text)
+		x.send(z, []byte(text))
 		_ = z.Close() // cannot fail on a bytes.Buffer
 		return b.Bytes()
 	}
-	x.header(contentJSON).Set("Content-Encoding", "gzip")
-	x.status(http.StatusOK)
-	x.send(x.writer, squeeze([]byte(`{"@odata.context":"$metadata","value":[{"ListingKey":"`)))
-	spaces := squeeze(bytes.Repeat([]byte(" "), piece))
-	for ; size > 0; size -= piece {
-		if !x.send(x.writer, spaces) {
+	many := strings.Repeat(f.Piece, max(1, (1<<20)/len(f.Piece)))
+	x.send(x.writer, squeeze(f.Begin))
+	repeated := squeeze(many)
+	for size := f.Bytes; size > 0; size -= len(many) {
+		if !x.send(x.writer, repeated) {
 			return
 		}
 	}
-	x.send(x.writer, squeeze([]byte(`"}]}`)))
+	x.send(x.writer, squeeze(f.End))
 }

@@ -18,6 +18,8 @@ type Faults struct {
 	Notation Notation
 	// PageCap is the most rows a page has, whatever $top says; 0 for no cap.
 	PageCap int
+	// TopIgnored sends whatever there is, also with $top=0.
+	TopIgnored bool
 	// NextLink says where @odata.nextLink stands, if anywhere.
 	NextLink Placement
 	// NextLinkHost is the scheme and host of next links; empty for the one
@@ -39,6 +41,9 @@ type Faults struct {
 	CountDelta int
 	// CountAbsent leaves @odata.count out.
 	CountAbsent bool
+	// ByteOrderMark puts the mark of UTF-8 before all JSON, as servers do that
+	// write it as a text file.
+	ByteOrderMark bool
 	// Uncompressed answers without gzip, whatever the client takes.
 	Uncompressed bool
 	// Latency passes before each answer.
@@ -136,6 +141,11 @@ const (
 	// GzipBomb is a small compressed body that grows to Fault.Bytes
 	// (default 1 GiB).
 	GzipBomb Kind = "gzip bomb"
+	// Flood is a body that is Fault.Begin, Fault.Piece for Fault.Bytes (default
+	// 1 GiB), and Fault.End, compressed where the client takes it. With Wait it is
+	// never compressed, and sends a piece each Wait. The status is 200 or
+	// Fault.Status.
+	Flood Kind = "flood"
 )
 
 // The forms of Echo.
@@ -204,6 +214,8 @@ type Fault struct {
 	Wait   time.Duration
 	Bytes  int
 	Target string
+
+	Begin, Piece, End string
 
 	strike *Strike
 }

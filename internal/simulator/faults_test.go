@@ -174,6 +174,10 @@ func TestDialects(t *testing.T) {
 	if d := decode(t, get(s, VOW, Media, "$top", "50"), 200); len(d.Value) != 7 || d.NextLink != "" {
 		t.Errorf("cap: %d rows, next link %q", len(d.Value), d.NextLink)
 	}
+	set(Faults{TopIgnored: true})
+	if d := decode(t, get(s, VOW, Property, "$top", "0"), 200); len(d.Value) != 60 {
+		t.Errorf("without a page size: %d rows", len(d.Value))
+	}
 	set(Faults{NextLink: NextLinkBefore, PageCap: 5})
 	w := get(s, VOW, Property, "$orderby", "ModificationTimestamp,ListingKey")
 	if d := decode(t, w, 200); strings.Index(w.Body.String(), "nextLink") > strings.Index(w.Body.String(), `"value"`) || !strings.HasSuffix(d.NextLink, "&$skip=5") {
@@ -199,6 +203,12 @@ func TestDialects(t *testing.T) {
 	back := decode(t, get(s, VOW, Property, "$skip", "0", "$skiptoken", "there"), 200)
 	if len(there.Value) != 0 || there.NextLink != "/odata/Property?$skip=0&$skiptoken=there" || back.NextLink != "/odata/Property?$skip=0&$skiptoken=back" {
 		t.Errorf("links that loop: %q, %q", there.NextLink, back.NextLink)
+	}
+	set(Faults{ByteOrderMark: true})
+	for _, w := range []*httptest.ResponseRecorder{get(s, VOW, Property), get(s, "", Property)} {
+		if !strings.HasPrefix(w.Body.String(), "\uFEFF{") {
+			t.Errorf("no byte order mark before %.20q", w.Body.String())
+		}
 	}
 	set(Faults{RejectFractions: true})
 	decode(t, get(s, VOW, Property, "$filter", "ModificationTimestamp gt 2024-01-01T00:00:00.5Z"), 400)

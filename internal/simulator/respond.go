@@ -22,8 +22,13 @@ func (x *exchange) header(contentType string) http.Header {
 	return h
 }
 
+const byteOrderMark = "\xEF\xBB\xBF"
+
 // document sends a whole small body.
 func (x *exchange) document(status int, body []byte) {
+	if x.faults.ByteOrderMark {
+		body = append([]byte(byteOrderMark), body...)
+	}
 	x.header(contentJSON).Set("Content-Length", strconv.Itoa(len(body)))
 	x.status(status)
 	x.send(x.writer, body)
@@ -121,6 +126,9 @@ func acceptsGzip(r *http.Request) bool {
 func (x *exchange) writePage(w io.Writer, q *query, p page) error {
 	const flushAt = 32 << 10
 	buffer := make([]byte, 0, flushAt+(16<<10))
+	if x.faults.ByteOrderMark {
+		buffer = append(buffer, byteOrderMark...)
+	}
 	buffer = append(buffer, `{"@odata.context":"`...)
 	buffer = append(buffer, "$metadata#"+q.def.name...)
 	buffer = append(buffer, '"')

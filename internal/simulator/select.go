@@ -28,6 +28,9 @@ type search struct {
 
 func (s *Simulator) search(t *table, q *query, f *Faults, turn uint64) *search {
 	limit := q.top
+	if f.TopIgnored {
+		limit = mostRows
+	}
 	if f.PageCap > 0 {
 		limit = min(limit, f.PageCap)
 	}

@@ -38,6 +38,8 @@ func (x *exchange) answeredByFault() bool {
 			x.echo(f)
 		case GzipBomb:
 			x.bomb(or(f.Bytes, 1<<30))
+		case Flood:
+			x.flood(f)
 		default:
 			continue
 		}
