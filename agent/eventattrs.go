@@ -29,7 +29,7 @@ func (e PageStarted) Attrs() []slog.Attr {
 }
 
 func (e PageFetched) Attrs() []slog.Attr {
-	return append(page(e.Stream, e.Window, e.Page), slog.Int("records", e.Records), slog.Float64("seconds", e.Took.Seconds()),
+	return append(page(e.Stream, e.Window, e.Page), slog.Int("records", e.Records), slog.Int("read_again", e.ReadAgain), slog.Float64("seconds", e.Took.Seconds()),
 		slog.Float64("waited_seconds", e.Waited.Seconds()))
 }
 
@@ -87,7 +87,7 @@ func (e PassFinished) Attrs() []slog.Attr {
 		slog.String("stream", e.Stream), slog.Int("pages", e.Pages), slog.Int64("processed", e.Counters.Processed()),
 		slog.Int64("written", e.Counters.Written), slog.Int64("unchanged", e.Counters.Unchanged),
 		slog.Int64("deleted", e.Counters.Deleted), slog.Int64("older", e.Counters.Older), slog.Int64("failed", e.Counters.Failed),
-		slog.Int64("skipped", e.Counters.Skipped), slog.Int64("unfit_values", e.Unfit),
+		slog.Int64("skipped", e.Counters.Skipped), slog.Int64("unfit_values", e.Unfit), slog.Int64("read_again", e.ReadAgain),
 		slog.Float64("seconds", e.Duration.Seconds()),
 	}
 	if e.Check != nil {

@@ -64,10 +64,13 @@ type PageFetched struct {
 	Stream  string
 	Page    int
 	Records int
-	Took    time.Duration // that the source needed for it, with all attempts
-	Waited  time.Duration // before that, for the delay between requests
-	Again   bool          // as in PageStarted, like the next one
-	Window  int
+	// ReadAgain is how many of these lie in the span that the pass before has read
+	// (--lookback). What is known among them is counted nowhere.
+	ReadAgain int
+	Took      time.Duration // that the source needed for it, with all attempts
+	Waited    time.Duration // before that, for the delay between requests
+	Again     bool          // as in PageStarted, like the next one
+	Window    int
 }
 
 // PageStored: all records of a page are stored.

@@ -59,11 +59,13 @@ type fetcher struct {
 	page          int  // pages begun
 	rows          int  // records of this page
 	batches       int  // batches of this page
-	empty         int  // empty pages in a row
-	batch         record.Batch
-	batchBytes    int
-	blocked       time.Duration // of this page's time, waiting for the writer
-	unfit         int64
+
+	readAgain, readAgainInAll int // records of this page, and of the walk, that the last pass has read
+	empty                     int // empty pages in a row
+	batch                     record.Batch
+	batchBytes                int
+	blocked                   time.Duration // of this page's time, waiting for the writer
+	unfit                     int64
 
 	disordered  bool // this page's timestamps went backwards
 	disorders   int  // pages in a row that were asked for again because of that
@@ -160,7 +162,7 @@ func (f *fetcher) fetchPage(ctx context.Context) (n int, err error) {
 	}
 	f.retry.succeeded()
 	f.observe(PageFetched{
-		Stream: f.stream.name, Page: f.page, Records: f.rows, Took: took - f.blocked, Waited: waited, Again: f.empty > 0, Window: f.window,
+		Stream: f.stream.name, Page: f.page, Records: f.rows, ReadAgain: f.readAgain, Took: took - f.blocked, Waited: waited, Again: f.empty > 0, Window: f.window,
 	})
 	if f.rows == 0 {
 		f.page-- // an empty page is none
@@ -189,7 +191,7 @@ func (f *fetcher) beginPage() {
 	}
 	f.pageResumed = false
 	f.pageStart, f.pageSaved = f.cursor, f.saved
-	f.disordered, f.placed = false, false
+	f.disordered, f.placed, f.readAgain = false, false, 0
 	f.previous, f.signature = f.signature, 0
 	f.sameInstant = true
 	f.last = time.Time{}
@@ -205,7 +207,12 @@ func (f *fetcher) beginPage() {
 func (f *fetcher) take(ctx context.Context, r record.Record) error {
 	// Before anything moves: the batch in hand is saved with the place behind
 	// its own last record.
-	if again := f.again(&r); again != f.batch.Again {
+	again := f.again(&r)
+	if again {
+		f.readAgain++
+		f.readAgainInAll++
+	}
+	if again != f.batch.Again {
 		if len(f.batch.Records) > 0 {
 			if err := f.send(ctx, false); err != nil {
 				return err

@@ -63,6 +63,7 @@ type passWork struct {
 	mu    sync.Mutex
 	pages int
 	unfit int64
+	again int64 // records that the last pass has read
 }
 
 // add takes over what a walk has counted.
@@ -71,6 +72,7 @@ func (p *passWork) add(f *fetcher, w *writer) {
 	defer p.mu.Unlock()
 	p.pages += f.page - f.start.Page
 	p.unfit += w.unfit
+	p.again += int64(f.readAgainInAll)
 }
 
 // pass walks one stream from where it stands until the source has no more. With
@@ -109,7 +111,7 @@ func (a *Agent) pass(ctx context.Context, runID string, st *standing, force bool
 	})
 	err := a.walks(ctx, st, work, retry)
 	report := PassReport{
-		Stream: st.stream.name, Counters: st.state.Counters, Pages: work.pages, Unfit: work.unfit, Duration: time.Since(begun),
+		Stream: st.stream.name, Counters: st.state.Counters, Pages: work.pages, Unfit: work.unfit, ReadAgain: work.again, Duration: time.Since(begun),
 	}
 	if err != nil {
 		return report, err

@@ -13,6 +13,7 @@ type Report struct {
 	Duration time.Duration
 	Passes   []PassReport        // that are complete
 	Totals   checkpoint.Counters // of Passes, and of the one that an error ended
+	Own      checkpoint.Counters // what this run did of that: without what a pass that it took up had done before
 	Mirrored bool                // the run is in SyncLog
 }
 
@@ -22,9 +23,12 @@ type PassReport struct {
 	Stream   string
 	Counters checkpoint.Counters
 	Pages    int
-	Unfit    int64 // values that did not fit their typed column and are null there
-	Duration time.Duration
-	Check    *Check // after a first backfill whose source counts
+	// ReadAgain is how many records this run read that the pass before had read
+	// (--lookback). Counters have only what was new among them.
+	ReadAgain int64
+	Unfit     int64 // values that did not fit their typed column and are null there
+	Duration  time.Duration
+	Check     *Check // after a first backfill whose source counts
 }
 
 // Check compares what a first backfill stored with what the source counts.

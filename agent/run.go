@@ -38,7 +38,7 @@ func (a *Agent) Sync(ctx context.Context, sel Selection) (report Report, err err
 		a.notice(false, "%s is left out: there is no token for its feed", name)
 	}
 	defer func() {
-		report.Duration = time.Since(begun)
+		report.Duration, report.Own = time.Since(begun), a.live.own()
 		a.observe(RunFinished{Report: report, Err: err})
 	}()
 	err = stateHint(a.run(ctx, streams, sel, &report))

@@ -69,7 +69,7 @@ func (b *bars) text(s decor.Statistics) string {
 	if left != "" {
 		left = " " + left
 	}
-	return fmt.Sprintf(" %.1f%% %s/%s%s%s", percent(s.Current, b.total), number(s.Current), number(b.total), rate, left)
+	return fmt.Sprintf(" %.1f%% %s/%s%s%s", Percent(s.Current, b.total), number(s.Current), number(max(s.Current, b.total)), rate, left)
 }
 
 func (b *bars) progress(e agent.Progress) {

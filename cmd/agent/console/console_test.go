@@ -41,6 +41,8 @@ func now() time.Time { return time.Date(2024, 1, 15, 10, 30, 0, 0, time.UTC) }
 func events() []agent.Event {
 	total, media := int64(15432), int64(45678)
 	report := agent.Report{ID: "r", Duration: 45 * time.Minute, Totals: checkpoint.Counters{Written: 88945, Failed: 289, Skipped: 1234}}
+	report.Own = report.Totals
+	report.Own.Written -= 31_400
 	return []agent.Event{
 		agent.RunStarted{ID: "r", At: now(), Streams: agent.Streams()},
 		agent.Notice{Text: "something to know"},
@@ -65,7 +67,7 @@ func events() []agent.Event {
 		agent.RecordsRefused{Stream: agent.Media, Page: 16, Batch: 9, First: "a", Last: "b", Count: 2, Reason: "no ResourceRecordKey"},
 		agent.PageStored{Stream: agent.Media, Page: 16, Processed: 1847, Successful: 1845, Failed: 2, Skipped: 153, Done: 32000, Total: &media, SkippedInAll: 1100},
 		agent.PassFinished{PassReport: agent.PassReport{
-			Stream: agent.Media, Counters: checkpoint.Counters{Written: 42156, Failed: 89, Skipped: 1234}, Pages: 23, Duration: 400 * time.Millisecond,
+			Stream: agent.Media, Counters: checkpoint.Counters{Written: 42156, Failed: 89, Skipped: 1234}, Pages: 23, ReadAgain: 17, Duration: 400 * time.Millisecond,
 			Check: &agent.Check{Source: 43479, Rows: 42156, Rejected: 89, Skipped: 1234},
 		}},
 		agent.RunFinished{Report: report},
@@ -312,7 +314,26 @@ func TestNumbers(t *testing.T) {
 	if got := successRate(99999, 100000); got != "99.9%" {
 		t.Errorf("one of 100,000 failed: %s", got)
 	}
-	if got := successRate(0, 0); got != "nothing to do" {
-		t.Errorf("nothing: %s", got)
+	for _, test := range []struct {
+		n       checkpoint.Counters
+		stopped bool
+		want    string
+	}{
+		{checkpoint.Counters{}, false, "nothing to do"},
+		{checkpoint.Counters{}, true, "none; nothing was processed before the stop"},
+		{checkpoint.Counters{Skipped: 3}, false, "nothing to store"},
+		{checkpoint.Counters{Written: 7}, false, "100.0%"},
+		{checkpoint.Counters{Written: 7}, true, "100.0% of what was processed before the stop; not complete"},
+	} {
+		if got := rateOf(test.n, test.stopped); got != test.want {
+			t.Errorf("%+v, stopped %t: %q, want %q", test.n, test.stopped, got, test.want)
+		}
+	}
+	for want, n := range map[string][2]int64{
+		"99.9% (9,999/10,000)": {9999, 10_000}, "100.0% (300/300)": {300, 300}, "100.0% (301/301, 300 counted at the start)": {301, 300},
+	} {
+		if got := progress(n[0], n[1]); got != want {
+			t.Errorf("progress: %q, want %q", got, want)
+		}
 	}
 }

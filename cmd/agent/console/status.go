@@ -183,7 +183,7 @@ func pass(s agent.StreamStatus) string {
 	done := s.Done()
 	text := fmt.Sprintf("%-14s ", s.Name)
 	if total := s.Pass.Total; total != nil && *total > 0 {
-		text += fmt.Sprintf("%s %.1f%%  %s of %s", bar(float64(done)/float64(*total), 20), percent(done, *total), number(done), number(*total))
+		text += fmt.Sprintf("%s %.1f%%  %s of %s", bar(float64(done)/float64(*total), 20), Percent(done, *total), number(done), number(max(done, *total)))
 	} else {
 		text += number(done) + " so far; the source does not count"
 	}

@@ -1,10 +1,13 @@
 package console
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"resoagent/agent"
+	"resoagent/checkpoint"
 )
 
 func (t *Text) passFinished(e agent.PassReport) {
@@ -17,6 +20,9 @@ func (t *Text) passFinished(e agent.PassReport) {
 	stats := fmt.Sprintf("📊 Final stats: %s successful, %s failed", number(n.Successful()), number(n.Failed))
 	if agent.IsChild(e.Stream) {
 		stats += fmt.Sprintf(", %s skipped", number(n.Skipped))
+	}
+	if e.ReadAgain > 0 {
+		stats += fmt.Sprintf(", %s read again", number(e.ReadAgain))
 	}
 	t.line("%s, %s in %s", stats, batches(e.Pages), duration(e.Duration))
 	if n.Unchanged > 0 || n.Deleted > 0 {
@@ -57,15 +63,19 @@ func (t *Text) runFinished(e agent.RunFinished) {
 	if t.bars != nil {
 		t.bars.finish()
 	}
-	n := e.Report.Totals
+	n, own := e.Report.Totals, e.Report.Own
 	t.line("")
 	if e.Err != nil {
 		t.line("🛑 === SYNC STOPPED ===")
+		t.line("🛑 Reason: %s", whyStopped(e.Err))
 	} else {
 		t.line("🎉 === SYNC COMPLETED ===")
 	}
 	t.line("⏱️  Duration: %s", duration(e.Report.Duration))
 	t.line("📊 Total Processed: %s", number(n.Processed()))
+	if earlier := n.Processed() - own.Processed(); earlier > 0 {
+		t.line("   of these %s by runs that were stopped before this one", number(earlier))
+	}
 	t.line("✅ Successful: %s", number(n.Successful()))
 	t.line("❌ Failed: %s", number(n.Failed))
 	if n.Older > 0 {
@@ -74,14 +84,37 @@ func (t *Text) runFinished(e agent.RunFinished) {
 	if n.Skipped > 0 {
 		t.line("⏭️  Skipped (no such listing): %s", number(n.Skipped))
 	}
-	t.line("📈 Success Rate: %s", successRate(n.Successful(), n.Processed()))
+	t.line("📈 Success Rate: %s", rateOf(n, e.Err != nil))
+}
+
+// whyStopped is the reason in one line. Being told to stop is nothing wrong.
+func whyStopped(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "interrupted; the next sync goes on from here"
+	}
+	return oneLine(err.Error())
+}
+
+// rateOf is the success rate of a run. One that was stopped has none: what it did not
+// come to cannot have succeeded.
+func rateOf(n checkpoint.Counters, stopped bool) string {
+	switch rate := successRate(n.Successful(), n.Processed()); {
+	case !stopped && n.Seen() == 0:
+		return "nothing to do"
+	case n.Processed() == 0 && stopped:
+		return "none; nothing was processed before the stop"
+	case n.Processed() == 0:
+		return "nothing to store"
+	case stopped:
+		return rate + " of what was processed before the stop; not complete"
+	default:
+		return rate
+	}
 }
 
 func (t *Text) runScheduled(e agent.RunScheduled) {
 	at, in := e.At.Format("2006-01-02 15:04:05 MST"), duration(e.Wait)
 	if e.Err != nil {
-		// In a single run the program says it at its end.
-		t.line("❌ %v", e.Err)
 		t.line("⏰ Next try at %s, in %s (%s in a row)", at, in, plural(int64(e.Failures), "failure"))
 	} else {
 		t.line("⏰ Next sync at %s, in %s", at, in)
@@ -91,20 +124,31 @@ func (t *Text) runScheduled(e agent.RunScheduled) {
 
 // successRate never says 100% of what did not all succeed.
 func successRate(ok, all int64) string {
-	if all == 0 {
-		return "nothing to do"
-	}
 	if ok < all {
 		return fmt.Sprintf("%.1f%%", min(99.9, 100*float64(ok)/float64(all)))
 	}
 	return "100.0%"
 }
 
-func percent(done, total int64) float64 {
-	if total <= 0 {
+// Percent is a share that is 100 only where nothing is left.
+func Percent(done, total int64) float64 {
+	switch {
+	case total <= 0:
 		return 0
+	case done >= total:
+		return 100
 	}
-	return min(100, 100*float64(done)/float64(total))
+	return min(99.9, 100*float64(done)/float64(total))
+}
+
+// progress says how far something has come. A source that gets records meanwhile sends
+// more than it counted at the start.
+func progress(done, total int64) string {
+	counted := ""
+	if done > total {
+		counted = fmt.Sprintf(", %s counted at the start", number(total))
+	}
+	return fmt.Sprintf("%.1f%% (%s/%s%s)", Percent(done, total), number(done), number(max(done, total)), counted)
 }
 
 // timeLeft is what is left at the rate so far, or "" where that cannot be said.

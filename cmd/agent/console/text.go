@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"log/slog"
@@ -22,17 +23,18 @@ type Options struct {
 // Text shows the events of a run to a person. Its methods may be called
 // concurrently.
 type Text struct {
-	mu    sync.Mutex
-	out   io.Writer
-	o     Options
-	bars  *bars // nil where there are none
-	phase string
-	feeds map[string]int // streams of the run, to tell a full one from a selection
+	mu      sync.Mutex
+	out     io.Writer
+	o       Options
+	bars    *bars // nil where there are none
+	phase   string
+	reports map[string]*reports // by stream
+	feeds   map[string]int      // streams of the run, to tell a full one from a selection
 }
 
 // NewText makes a console that writes to w. Close it at the end.
 func NewText(w io.Writer, o Options) *Text {
-	t := &Text{out: w, o: o}
+	t := &Text{out: w, o: o, reports: make(map[string]*reports)}
 	if o.Terminal && !o.Quiet && o.Level == slog.LevelInfo {
 		t.bars = newBars(w, o)
 		t.out = t.bars
@@ -44,6 +46,7 @@ func NewText(w io.Writer, o Options) *Text {
 func (t *Text) Close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.tellAll("")
 	if t.bars != nil {
 		t.bars.close()
 		t.out, t.bars = t.bars.under, nil
@@ -118,11 +121,12 @@ func (t *Text) show(e agent.Event) {
 			t.line("✅ %s: goes on after %s, at attempt %d", e.What, duration(e.After), e.Attempts)
 		}
 	case agent.RecordsRefused:
-		t.line("❌ %s, batch %d, database batch %d: %s rejected, key %s to %s: %s",
-			e.Stream, e.Page, e.Batch, plural(int64(e.Count), "record"), e.First, e.Last, e.Reason)
+		t.refused(e)
 	case agent.PassFinished:
+		t.tellAll(e.Stream)
 		t.passFinished(e.PassReport)
 	case agent.RunFinished:
+		t.tellAll("")
 		t.runFinished(e)
 	case agent.RunScheduled:
 		t.runScheduled(e)
@@ -268,19 +272,41 @@ func records(stream string) string {
 	return "records"
 }
 
-func (t *Text) pageStarted(e agent.PageStarted) {
-	if e.Again {
-		return
+// fetching, fetched and storedPage are the lines about a batch, or about several.
+
+func (t *Text) fetching(stream, feed, name, from string) {
+	what := agent.Title(stream)
+	if !agent.IsChild(stream) {
+		what = feed + " Property"
 	}
-	from := e.From
-	if from == "" {
-		from = "the beginning"
+	t.batch("🔄 %s: Fetching %s from %s", name, what, cmp.Or(from, "the beginning"))
+}
+
+func (t *Text) fetched(stream, name string, n, again int) {
+	noun := records(stream)
+	if n == 1 {
+		noun = strings.TrimSuffix(noun, "s")
 	}
-	what := agent.Title(e.Stream)
-	if !agent.IsChild(e.Stream) {
-		what = e.Feed + " Property"
+	known := ""
+	if again > 0 {
+		known = fmt.Sprintf(" (%s read again)", number(int64(again)))
 	}
-	t.batch("🔄 %s: Fetching %s from %s", batch(e.Window, e.Page), what, from)
+	t.batch("📥 %s: Fetched %s %s%s", name, number(int64(n)), noun, known)
+}
+
+func (t *Text) storedPage(name string, e agent.PageStored) {
+	skipped := ""
+	if agent.IsChild(e.Stream) {
+		t.batch("🔍 %s: %s valid records (%s skipped)", name, number(e.Processed), number(e.Skipped))
+		skipped = fmt.Sprintf(", Skipped: %s", number(e.Skipped))
+	}
+	t.batch("✅ %s: Processed %s, Success: %s, Failed: %s%s", name, number(e.Processed), number(e.Successful), number(e.Failed), skipped)
+	if e.Total != nil && *e.Total > 0 {
+		if skipped != "" {
+			skipped = " - Skipped: " + number(e.SkippedInAll)
+		}
+		t.batch("📈 Progress: %s%s", progress(e.Done, *e.Total), skipped)
+	}
 }
 
 // batch names a page, and its window where there are several.
@@ -289,34 +315,4 @@ func batch(window, page int) string {
 		return fmt.Sprintf("Window %d, batch %d", window, page)
 	}
 	return fmt.Sprintf("Batch %d", page)
-}
-
-func (t *Text) pageFetched(e agent.PageFetched) {
-	noun := records(e.Stream)
-	if e.Records == 0 && e.Again {
-		return // said already
-	}
-	if e.Records == 0 {
-		t.batch("📭 %s: no further %s", batch(e.Window, e.Page), noun)
-		return
-	}
-	if e.Records == 1 {
-		noun = strings.TrimSuffix(noun, "s")
-	}
-	t.batch("📥 %s: Fetched %s %s", batch(e.Window, e.Page), number(int64(e.Records)), noun)
-}
-
-func (t *Text) pageStored(e agent.PageStored) {
-	skipped := ""
-	if agent.IsChild(e.Stream) {
-		t.batch("🔍 %s: %s valid records (%s skipped)", batch(e.Window, e.Page), number(e.Processed), number(e.Skipped))
-		skipped = fmt.Sprintf(", Skipped: %s", number(e.Skipped))
-	}
-	t.batch("✅ %s: Processed %s, Success: %s, Failed: %s%s", batch(e.Window, e.Page), number(e.Processed), number(e.Successful), number(e.Failed), skipped)
-	if e.Total != nil && *e.Total > 0 {
-		if skipped != "" {
-			skipped = " - Skipped: " + number(e.SkippedInAll)
-		}
-		t.batch("📈 Progress: %.1f%% (%s/%s)%s", percent(e.Done, *e.Total), number(e.Done), number(*e.Total), skipped)
-	}
 }

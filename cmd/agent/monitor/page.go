@@ -148,7 +148,7 @@ func functions() template.FuncMap {
 			if s.Pass == nil || s.Pass.Total == nil || *s.Pass.Total <= 0 {
 				return 0
 			}
-			return min(100, 100*float64(s.Done())/float64(*s.Pass.Total))
+			return console.Percent(s.Done(), *s.Pass.Total)
 		},
 	}
 }
