@@ -66,19 +66,22 @@ func (a *Agent) refuseEmptied(marks []record.Mark) error {
 			return nil
 		}
 	}
-	return a.file.View(func(tx *checkpoint.Tx) error {
+	begun := false
+	err := a.file.View(func(tx *checkpoint.Tx) error {
 		for _, name := range Streams() {
 			s, ok, err := tx.Stream(name)
 			if err != nil {
 				return err
 			}
-			if ok && s.Position != nil {
-				return refuse(fmt.Errorf("%w (a new database?); check --database-url and --schema, or run 'agent reset --all' to fetch everything into it",
-					ErrEmptied))
-			}
+			begun = begun || ok && s.Position != nil
 		}
 		return nil
 	})
+	if err != nil || !begun {
+		return err
+	}
+	return refuse(fmt.Errorf("%w (a new database?); check --database-url and --schema, or run 'agent reset --all' to fetch everything into it",
+		ErrEmptied))
 }
 
 // settle makes the state file say what was decided, before anything is stored.

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"io/fs"
 	"net"
+	"syscall"
 
 	"resoagent/agent"
+	"resoagent/checkpoint"
 	"resoagent/internal/record"
 )
 
@@ -37,6 +39,9 @@ func nextStep(err error) string {
 		return "name another address with --listen, such as 127.0.0.1:0 for any free port"
 	case errors.As(err, &network):
 		return "check its address (--source-url, --database-url) and the way there; what was stored is kept: run again to go on"
+	case errors.Is(err, checkpoint.ErrNoSpace): // said
+	case errors.As(err, &file) && errors.Is(file, syscall.ENOSPC):
+		return "the disk is full: make room on the disk of " + file.Path
 	case errors.As(err, &file):
 		return "see to this file or directory and who may use it, or name another one (--state-dir, --database-url)"
 	}

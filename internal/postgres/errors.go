@@ -116,7 +116,7 @@ func hints(code string) string {
 	case "42P01", "42703":
 		return "the tables are not as the agent made them: run 'agent migrate', or restore what was removed"
 	case "53100":
-		return "make room on the database's disk"
+		return "the database server's disk is full: make room there"
 	}
 	return ""
 }

@@ -19,13 +19,16 @@ func now() string { return time.Now().UTC().Format(instant) }
 func (d *Destination) transaction(ctx context.Context, fn func(*sql.Tx) error) error {
 	tx, err := d.db.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return room(d.path, err)
 	}
 	defer func() { _ = tx.Rollback() }()
 	if err := fn(tx); err != nil {
+		return room(d.path, err)
+	}
+	if err := d.there(); err != nil {
 		return err
 	}
-	return tx.Commit()
+	return room(d.path, tx.Commit())
 }
 
 // Claim makes the caller the destination's owner and reads the streams' marks.

@@ -19,6 +19,8 @@ import (
 // they take turns on one connection.
 type Destination struct {
 	db          *sql.DB
+	path        string
+	file        os.FileInfo // of the file that is open
 	owner       string
 	incarnation int64
 }
@@ -29,7 +31,8 @@ func Open(ctx context.Context, path string) (*Destination, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open destination: %w", err)
 	}
-	if err := f.Close(); err != nil {
+	info, err := f.Stat()
+	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, fmt.Errorf("open destination: %w", err)
 	}
 	// synchronous=FULL: in WAL mode NORMAL may lose the last commits in a power
@@ -41,9 +44,9 @@ func Open(ctx context.Context, path string) (*Destination, error) {
 	}
 	db.SetMaxOpenConns(1)
 	if err := db.PingContext(ctx); err != nil {
-		return nil, errors.Join(wrap("open destination "+path, err), db.Close())
+		return nil, errors.Join(wrap("open destination "+path, room(path, err)), db.Close())
 	}
-	return &Destination{db: db}, nil
+	return &Destination{db: db, path: path, file: info}, nil
 }
 
 // Migrate creates or upgrades the tables.
@@ -52,7 +55,7 @@ func (d *Destination) Migrate(ctx context.Context) (migrations.Result, error) {
 	d.db.SetMaxOpenConns(2)
 	defer d.db.SetMaxOpenConns(1)
 	result, err := migrations.Up(ctx, d.db, migrations.SQLite, migrations.Names{})
-	return result, wrap("migrate", err)
+	return result, wrap("migrate", room(d.path, err))
 }
 
 // Close closes the file.
@@ -71,11 +74,7 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	text := fmt.Sprintf("%s: SQLite: %v", e.Op, e.Cause)
-	if e.Code == sqlite3.SQLITE_FULL {
-		text += "; make room on the disk of the database file"
-	}
-	return text
+	return fmt.Sprintf("%s: SQLite: %v", e.Op, e.Cause)
 }
 
 func (e *Error) Unwrap() error { return e.Cause }
@@ -121,6 +120,10 @@ func wrap(op string, err error) error {
 	var already *Error
 	if err == nil || errors.As(err, &already) {
 		return err
+	}
+	var noRoom *full
+	if errors.As(err, &noRoom) {
+		return &Error{Op: op, Code: sqlite3.SQLITE_FULL, Cause: err}
 	}
 	if c := code(err); c != 0 {
 		return &Error{Op: op, Code: c, Cause: err}
