@@ -17,7 +17,7 @@ import (
 // it to let another process have the state directory.
 type Agent struct {
 	config  Config
-	source  Source
+	source  *paced
 	remote  remote
 	dest    Destination
 	owner   Ownership

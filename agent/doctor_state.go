@@ -206,7 +206,7 @@ func (d *doctor) disk(ctx context.Context, r record.Report, known map[string]che
 	const name = "disk"
 	short, cancel := context.WithTimeout(ctx, countPatience)
 	defer cancel()
-	a := &Agent{config: d.config, source: d.source}
+	a := &Agent{config: d.config, source: newPaced(d.source, &d.config)}
 	var need, records int64
 	counted, uncounted := 0, 0
 	for _, s := range d.streams {

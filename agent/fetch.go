@@ -37,12 +37,11 @@ type chunk struct {
 // asked to go on, and saved, which the writer stores. They differ only for
 // records from the future, which are stored but do not move the saved place.
 type fetcher struct {
-	source  Source
+	source  *paced
 	stream  *stream
 	full    bool        // believe the end only when the count of what remains agrees
 	only    record.Only // of an errand
 	out     chan<- chunk
-	pace    *throttle
 	retry   *retrier
 	ending  *retrier // for an end that the source's count contradicts
 	observe func(Event)
@@ -135,16 +134,11 @@ func (f *fetcher) fetchPage(ctx context.Context) (n int, err error) {
 	f.blocked = 0
 	for {
 		begun := time.Now()
-		asked, err := f.pace.enter(ctx)
-		if err != nil {
-			return 0, err
-		}
-		waited += asked.Sub(begun)
 		q := f.query()
 		q.Second, q.Top = f.second, f.stream.sizes.Page-f.rows
-		_, err = f.source.Page(ctx, q, func(r record.Record) error { return f.take(ctx, r) })
-		took += time.Since(asked)
-		f.pace.leave(asked, err)
+		_, spent, err := f.source.timed(ctx, q, func(r record.Record) error { return f.take(ctx, r) })
+		waited += spent
+		took += time.Since(begun) - spent
 		if err == nil {
 			break
 		}

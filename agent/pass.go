@@ -55,7 +55,6 @@ func (st *standing) begin(force bool, lookback time.Duration, now time.Time) (re
 // passWork is what the walks of one pass have in common, and what they add up.
 type passWork struct {
 	runID      string
-	pace       *throttle
 	againUntil time.Time // up to here the last pass has read already; zero: nothing
 	fresh      bool      // nothing of what comes should be there yet
 	forced     bool
@@ -83,7 +82,7 @@ func (a *Agent) pass(ctx context.Context, runID string, st *standing, force bool
 	p := st.state.Pass
 	first := p.Full && !p.Forced
 	retry := newRetrier("source, "+st.stream.name, a.config.RetryFor, a.observe)
-	work := &passWork{runID: runID, pace: newThrottle(st.stream.sizes.Throttle, a.config.Parallel), forced: p.Forced}
+	work := &passWork{runID: runID, forced: p.Forced}
 	if t, err := record.ParseTimestamp(p.Again); err == nil {
 		work.againUntil = t
 	}
@@ -153,7 +152,7 @@ func (a *Agent) survey(ctx context.Context, st *standing, resumed bool, work *pa
 			p.Total = &n
 		}
 		if ok && len(p.Windows) == 0 {
-			if p.Windows, err = a.cut(ctx, st, n, work.pace, retry); err != nil {
+			if p.Windows, err = a.cut(ctx, st, n, retry); err != nil {
 				return fmt.Errorf("cut %s into windows: %w", st.stream.name, err)
 			}
 		}
@@ -178,7 +177,7 @@ func (a *Agent) walks(ctx context.Context, st *standing, work *passWork, retry *
 	}
 	p := st.state.Pass
 	f, w := a.fetcher(st.stream, p.Place, retry), a.writer(l, work.runID)
-	f.full, f.pace, f.againUntil = p.Full, work.pace, work.againUntil
+	f.full, f.againUntil = p.Full, work.againUntil
 	w.fresh, w.forced = work.fresh, work.forced
 	w.place = func(s *checkpoint.Stream) *checkpoint.Place { return &s.Pass.Place }
 	w.end = func(s *checkpoint.Stream) error { return endPass(s, a.now()) }
@@ -248,7 +247,6 @@ func (a *Agent) fetcher(s *stream, from checkpoint.Place, retry *retrier) *fetch
 	f := &fetcher{
 		source: a.source, stream: s, retry: retry, observe: a.observe, now: a.now, start: from,
 		ending: newRetrier("source, end of "+s.name, a.config.RetryFor, a.observe),
-		pace:   newThrottle(s.sizes.Throttle, 1),
 		cursor: from.Cursor, saved: from.Cursor, second: from.Second, savedSecond: from.Second, page: from.Page,
 		secondFound: from.Second && from.Cursor.Key != "", placeless: make(map[string]bool),
 	}

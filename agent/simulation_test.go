@@ -213,7 +213,7 @@ func (h *simulation) run(ctx context.Context, mayDie bool) error {
 		return err
 	}
 	a := &Agent{
-		config: h.config, source: h.feed, dest: h.store, owner: h.store, tables: h.store, aside: h.store, log: h.store, file: file,
+		config: h.config, source: newPaced(h.feed, &h.config), dest: h.store, owner: h.store, tables: h.store, aside: h.store, log: h.store, file: file,
 		migrate: func(context.Context) (migrations.Result, error) {
 			return migrations.Result{}, h.store.call(func() error { return nil })
 		},

@@ -47,12 +47,12 @@ type part struct {
 
 // cut divides what a pass has before it, or gives nothing where that is not
 // worth it or the source does not count.
-func (a *Agent) cut(ctx context.Context, st *standing, left int64, pace *throttle, retry *retrier) ([]checkpoint.Window, error) {
+func (a *Agent) cut(ctx context.Context, st *standing, left int64, retry *retrier) ([]checkpoint.Window, error) {
 	n := howMany(left, int64(a.config.Parallel), int64(leastWindow*st.stream.sizes.Page))
 	if n < 2 || st.state.Pass.Second {
 		return nil, nil
 	}
-	c := &cutter{agent: a, st: st, pace: pace, number: n, target: left / n}
+	c := &cutter{agent: a, st: st, number: n, target: left / n}
 	first, ok, err := c.first(ctx, retry)
 	end := a.now().Add(-max(a.config.Lookback, nearest)).Truncate(time.Second)
 	if err != nil || !ok || !first.Before(end) {
@@ -85,7 +85,6 @@ func howMany(records, parallel, least int64) int64 {
 type cutter struct {
 	agent  *Agent
 	st     *standing
-	pace   *throttle
 	number int64 // of windows
 	target int64 // records of each
 }
@@ -97,17 +96,12 @@ func (c *cutter) first(ctx context.Context, retry *retrier) (at time.Time, ok bo
 		Shape: s.shape, Feed: s.feed, Filter: s.filter, After: record.Cursor(c.st.state.Pass.Cursor), Top: 1,
 	}
 	for {
-		asked, err := c.pace.enter(ctx)
-		if err != nil {
-			return at, false, err
-		}
-		_, err = c.agent.source.Page(ctx, q, func(r record.Record) error {
+		_, err := c.agent.source.Page(ctx, q, func(r record.Record) error {
 			if !ok { // a source may send more than was asked for
 				at, ok = r.Time, !r.Time.IsZero()
 			}
 			return nil
 		})
-		c.pace.leave(asked, err)
 		if err == nil {
 			return at, ok, nil
 		}
@@ -164,13 +158,7 @@ func (c *cutter) count(ctx context.Context, p part) (n int64, ok bool, err error
 	} else {
 		q.From = record.WholeSecond(p.from)
 	}
-	asked, err := c.pace.enter(ctx)
-	if err != nil {
-		return 0, false, err
-	}
-	n, ok, err = countWithRetry(ctx, c.agent.source, q, newRetrier("source, "+s.name, c.agent.config.RetryFor, c.agent.observe))
-	c.pace.leave(asked, err)
-	return n, ok, err
+	return countWithRetry(ctx, c.agent.source, q, newRetrier("source, "+s.name, c.agent.config.RetryFor, c.agent.observe))
 }
 
 // windows draws the borders so that each window has as many records, as far as the
@@ -226,7 +214,7 @@ func (a *Agent) sideBySide(ctx context.Context, l *ledger, p *passWork) error {
 func (a *Agent) walkWindow(ctx context.Context, l *ledger, p *passWork, number int, x checkpoint.Window, lanes int) error {
 	retry := newRetrier("source, "+l.stream.name, a.config.RetryFor, a.observe)
 	f, w := a.fetcher(l.stream, x.Place, retry), a.writer(l, p.runID)
-	f.full, f.pace, f.againUntil, f.window = true, p.pace, p.againUntil, number
+	f.full, f.againUntil, f.window = true, p.againUntil, number
 	f.from, f.before = x.From, x.Before
 	w.window, w.limit, w.fresh, w.forced = number, maxGroupBytes/lanes, p.fresh, p.forced
 	w.place = func(s *checkpoint.Stream) *checkpoint.Place { return &findWindow(s, x.Before).Place }

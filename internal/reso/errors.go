@@ -105,24 +105,35 @@ func (e *Error) hint() string {
 	return ""
 }
 
-// maxWait caps what a source may ask for: longer than this is an outage.
-const maxWait = 15 * time.Minute
+// mostAsked is the longest pause that is believed: quotas are by the second, the
+// hour, the day, and now and then the week. More is no request but a mistake.
+const mostAsked = 8 * 24 * time.Hour
 
-// retryAfter reads the headers that name a pause: the vendor's own first.
-func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
+// retryAfter reads the headers that name a pause, the vendor's own and the
+// standard's: the longer one holds. A date is compared with the answer's own, so
+// that it does not matter whose clock is wrong.
+func retryAfter(h http.Header, now time.Time) (wait time.Duration, ok bool) {
+	if at, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = at
+	}
 	for _, name := range []string{"X-Rate-Limit-Retry-After-Seconds", "Retry-After"} {
 		text := strings.TrimSpace(h.Get(name))
-		if text == "" {
+		var asked time.Duration
+		if s, err := strconv.ParseFloat(text, 64); err == nil {
+			if !(s >= 0 && s <= mostAsked.Seconds()) { // so written, it refuses what is no number as well
+				continue
+			}
+			asked = time.Duration(s * float64(time.Second))
+		} else if at, err := http.ParseTime(text); err == nil {
+			asked = max(0, at.Sub(now))
+		} else {
 			continue
 		}
-		if s, err := strconv.ParseFloat(text, 64); err == nil && s >= 0 {
-			return min(maxWait, time.Duration(min(s, maxWait.Seconds())*float64(time.Second))), true
-		}
-		if at, err := http.ParseTime(text); err == nil {
-			return min(maxWait, max(0, at.Sub(now))), true
+		if asked <= mostAsked {
+			wait, ok = max(wait, asked), true
 		}
 	}
-	return 0, false
+	return wait, ok
 }
 
 // statusError reads what an answer other than 200 says.

@@ -266,8 +266,15 @@ func TestRetryAfter(t *testing.T) {
 		{"Retry-After", "7", 7 * time.Second, true},
 		{"Retry-After", "Thu, 01 Jan 2026 00:00:09 GMT", 9 * time.Second, true},
 		{"Retry-After", "Thu, 01 Jan 2025 00:00:09 GMT", 0, true},
-		{"Retry-After", "99999999999", 15 * time.Minute, true},
-		{"Retry-After", "1e300", 15 * time.Minute, true},
+		{"Retry-After", "0", 0, true},
+		{"Retry-After", "3600", time.Hour, true},
+		{"Retry-After", "604800", 7 * 24 * time.Hour, true},
+		{"Retry-After", "99999999999", 0, false}, // three thousand years
+		{"Retry-After", "1e300", 0, false},
+		{"Retry-After", "Inf", 0, false},
+		{"Retry-After", "NaN", 0, false},
+		{"Retry-After", "Fri, 01 Jan 2099 00:00:00 GMT", 0, false},
+		{"X-Rate-Limit-Retry-After-Seconds", "-7", 0, false},
 		{"Retry-After", "-1", 0, false},
 		{"Retry-After", "soon", 0, false},
 		{"X-Other", "7", 0, false},
@@ -275,6 +282,26 @@ func TestRetryAfter(t *testing.T) {
 		got, ok := retryAfter(http.Header{http.CanonicalHeaderKey(test.header): {test.value}}, now)
 		if got != test.want || ok != test.ok {
 			t.Errorf("%s: %s: %s, %t; want %s, %t", test.header, test.value, got, ok, test.want, test.ok)
+		}
+	}
+}
+
+// The longer of two pauses holds, one that cannot be read counts for nothing, and a
+// date is one of the source's own clock, whatever this host's shows.
+func TestRetryAfterOfTwo(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for name, test := range map[string]struct {
+		header http.Header
+		want   time.Duration
+	}{
+		"the vendor's is longer":   {http.Header{"X-Rate-Limit-Retry-After-Seconds": {"60"}, "Retry-After": {"1"}}, time.Minute},
+		"the standard's is longer": {http.Header{"X-Rate-Limit-Retry-After-Seconds": {"0"}, "Retry-After": {"60"}}, time.Minute},
+		"the vendor's is no time":  {http.Header{"X-Rate-Limit-Retry-After-Seconds": {"soon"}, "Retry-After": {"60"}}, time.Minute},
+		"a clock that is behind":   {http.Header{"Date": {"Wed, 31 Dec 2025 23:00:00 GMT"}, "Retry-After": {"Wed, 31 Dec 2025 23:01:00 GMT"}}, time.Minute},
+		"a clock that is ahead":    {http.Header{"Date": {"Thu, 01 Jan 2026 01:00:00 GMT"}, "Retry-After": {"Thu, 01 Jan 2026 01:01:00 GMT"}}, time.Minute},
+	} {
+		if got, ok := retryAfter(test.header, now); got != test.want || !ok {
+			t.Errorf("%s: %s, %t; want %s", name, got, ok, test.want)
 		}
 	}
 }

@@ -1,0 +1,62 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"resoagent/internal/record"
+)
+
+// paced is the source as the agent asks it. Every request goes through it, so
+// that all of them, pages and counts, of all streams and windows, keep one pace:
+// the source does not care which of them it has told to slow down.
+type paced struct {
+	source Source
+	delays map[string]time.Duration // by resource
+	pace   *throttle
+}
+
+func newPaced(source Source, c *Config) *paced {
+	p := &paced{source: source, delays: make(map[string]time.Duration), pace: newThrottle(max(1, c.Parallel), c.RetryFor)}
+	for _, name := range Streams() {
+		s := c.stream(name)
+		p.delays[s.shape.Resource] = s.sizes.Throttle
+	}
+	return p
+}
+
+// Page implements Source.
+func (p *paced) Page(ctx context.Context, q record.Query, yield func(record.Record) error) (record.PageEnd, error) {
+	end, _, err := p.timed(ctx, q, yield)
+	return end, err
+}
+
+// timed is Page, and tells how long it had to wait before it asked.
+func (p *paced) timed(ctx context.Context, q record.Query, yield func(record.Record) error) (end record.PageEnd, waited time.Duration, err error) {
+	err = p.ask(ctx, q, func(spent time.Duration) (err error) {
+		waited = spent
+		end, err = p.source.Page(ctx, q, yield)
+		return err
+	})
+	return end, waited, err
+}
+
+// Count implements Source.
+func (p *paced) Count(ctx context.Context, q record.Query) (n int64, ok bool, err error) {
+	err = p.ask(ctx, q, func(time.Duration) (err error) {
+		n, ok, err = p.source.Count(ctx, q)
+		return err
+	})
+	return n, ok, err
+}
+
+func (p *paced) ask(ctx context.Context, q record.Query, put func(waited time.Duration) error) error {
+	came := time.Now()
+	begun, err := p.pace.enter(ctx, p.delays[q.Shape.Resource])
+	if err != nil {
+		return err
+	}
+	err = put(begun.Sub(came))
+	p.pace.leave(begun, err)
+	return err
+}
