@@ -110,7 +110,7 @@ func TestLastingFaults(t *testing.T) {
 			if test.is != nil && !errors.Is(err, test.is) {
 				t.Errorf("error %v, want %v", err, test.is)
 			}
-			if !strings.Contains(err.Error(), test.says) || !regexp.MustCompile(`^media, page \d, behind 20\d\d-`).MatchString(err.Error()) {
+			if !strings.Contains(err.Error(), test.says) || !regexp.MustCompile(`^media, page \d+, behind 20\d\d-`).MatchString(err.Error()) {
 				t.Errorf("error %q does not say %q and where it was", err, test.says)
 			}
 			if n := s.source.Pages(simulator.Media); test.requests > 0 && n > test.requests {

@@ -36,7 +36,7 @@ func newRetrier(what string, patience time.Duration, observe func(Event)) *retri
 // succeeded ends a row of failures.
 func (r *retrier) succeeded() {
 	if r.attempt > 0 {
-		r.observe(Recovered{What: r.what, Attempts: r.attempt + 1, After: r.backoff.GetElapsedTime()})
+		r.observe(Recovered{What: r.what, Attempts: r.attempt + 1, After: time.Since(r.since)})
 	}
 	r.attempt = 0
 }
@@ -77,7 +77,7 @@ func (r *retrier) pause(ctx context.Context, err error) error {
 		wait = min(asked, left) // the destination: a lost race is over already
 	}
 	r.observe(Retrying{
-		What: r.what, Attempt: r.attempt, Wait: wait, Left: r.backoff.MaxElapsedTime - r.backoff.GetElapsedTime(), Cause: causeOf(err), Err: err,
+		What: r.what, Attempt: r.attempt, Wait: wait, Left: left, Cause: causeOf(err), Err: err,
 	})
 	return sleep(ctx, wait)
 }

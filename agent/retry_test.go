@@ -17,8 +17,12 @@ func TestPatience(t *testing.T) {
 	} {
 		for range 50 { // the waits are drawn
 			synctest.Test(t, func(t *testing.T) {
-				r := newRetrier("source, media", patience, func(Event) {})
 				var at []time.Time
+				r := newRetrier("source, media", patience, func(e Event) {
+					if e, ok := e.(Retrying); !ok || e.Left != patience-time.Since(at[0]) || e.Wait > e.Left {
+						t.Errorf("event %+v", e)
+					}
+				})
 				err := r.do(t.Context(), func() error {
 					at = append(at, time.Now())
 					return brief{}
