@@ -40,7 +40,7 @@ func (d *doctor) state(ctx context.Context, r record.Report) error {
 	switch {
 	case !exists && usable:
 		r.NotChecked("write", "the directory does not exist yet")
-	case !usable && !exists:
+	case !usable:
 		r.NotChecked("write", "the directory cannot be used")
 	default:
 		tryWriting(r, dir)
@@ -61,6 +61,12 @@ func (d *doctor) state(ctx context.Context, r record.Report) error {
 // directory looks at the state directory. usable: it is one, or can be made.
 func (d *doctor) directory(r record.Report, dir string) (exists, usable bool) {
 	const name = "directory"
+	var other *disk.UntrustedError
+	if err := disk.Trusted(dir); errors.As(err, &other) {
+		r.Failure(name, "see to it, or name another with --state-dir", "%v", other)
+		_, err := os.Stat(dir)
+		return err == nil, false
+	}
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -57,8 +57,8 @@ func readState(ctx context.Context, dir, question string, answer any, read func(
 	ctx, cancel := context.WithTimeout(ctx, statusPatience)
 	defer cancel()
 	for others := 0; ; {
-		err := askSocket(ctx, dir, question, answer)
-		if err == nil {
+		asked := askSocket(ctx, dir, question, answer)
+		if err = asked; err == nil {
 			return nil
 		}
 		if errors.Is(err, errOtherVersion) {
@@ -76,6 +76,10 @@ func readState(ctx context.Context, dir, question string, answer any, read func(
 			return stateHint(err)
 		}
 		if sleep(ctx, 50*time.Millisecond) != nil {
+			var other *disk.UntrustedError
+			if errors.As(asked, &other) {
+				err = other
+			}
 			return fmt.Errorf("read %s: an agent holds %s, but does not answer on its socket: %w", question, dir, err)
 		}
 	}

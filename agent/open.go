@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"resoagent/checkpoint"
+	"resoagent/internal/disk"
 	"resoagent/internal/postgres"
 	"resoagent/internal/record"
 	"resoagent/internal/reso"
@@ -196,10 +197,17 @@ func openStateFile(dir string, now time.Time) (*checkpoint.File, *keyset.Set, er
 }
 
 // prepareDir makes the state directory, for its owner alone, and refuses one
-// that others can write to: they could put a position into it.
+// that others can write to, or exchange: they could put a position into it, and
+// links into other places.
 func prepareDir(dir string) error {
+	if err := trusted(dir); err != nil { // before anything is made where a link of somebody else's leads to
+		return err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make state directory: %w", err)
+	}
+	if err := trusted(dir); err != nil {
+		return err
 	}
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -210,6 +218,19 @@ func prepareDir(dir string) error {
 	}
 	if info.Mode().Perm()&0o022 != 0 {
 		return fmt.Errorf("%w: others can write to the state directory %s; run chmod 700 %s", ErrConfig, dir, dir)
+	}
+	return nil
+}
+
+// trusted refuses a state directory that somebody else could exchange.
+func trusted(dir string) error {
+	err := disk.Trusted(dir)
+	var other *disk.UntrustedError
+	if errors.As(err, &other) {
+		return fmt.Errorf("%w: --state-dir: %w", ErrConfig, err)
+	}
+	if err != nil {
+		return fmt.Errorf("look at state directory: %w", err)
 	}
 	return nil
 }

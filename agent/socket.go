@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"resoagent/internal/disk"
 )
 
 // socketName is the socket's name in the state directory.
@@ -74,8 +76,19 @@ func (a *Agent) serve(ctx context.Context) (stop func() error) {
 }
 
 func listen(ctx context.Context, path string) (net.Listener, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	dir := filepath.Dir(path)
+	if err := disk.Trusted(dir); err != nil {
 		return nil, fmt.Errorf("listen on socket: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("listen on socket: %w", err)
+	}
+	// The one under the temporary directory has a name that anybody can know, and
+	// make first.
+	if filepath.Base(path) != socketName {
+		if err := disk.PrivateDir(dir); err != nil {
+			return nil, fmt.Errorf("listen on socket: %w", err)
+		}
 	}
 	// One that is left of a process that crashed: the state file's lock, which
 	// this process holds, shows that nobody listens there.
@@ -119,7 +132,14 @@ func (a *Agent) answer(conn net.Conn) {
 
 // askSocket asks the running agent.
 func askSocket(ctx context.Context, dir, question string, answer any) error {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socketPath(dir))
+	path := socketPath(dir)
+	if filepath.Base(path) != socketName {
+		// Whoever answers under the temporary directory may be anybody.
+		if err := disk.PrivateDir(filepath.Dir(path)); err != nil {
+			return fmt.Errorf("ask running agent: %w", err)
+		}
+	}
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
 	if err != nil {
 		return fmt.Errorf("ask running agent: %w", err)
 	}

@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+
+	"resoagent/internal/disk"
 )
 
 // Errors that a caller decides on.
@@ -35,6 +37,10 @@ func full() []syscall.Errno { return []syscall.Errno{syscall.ENOSPC, syscall.EDQ
 func classify(err error) error {
 	if err == nil || errors.Is(err, ErrNoSpace) || errors.Is(err, ErrReadOnly) {
 		return err
+	}
+	var irregular *disk.IrregularError
+	if errors.As(err, &irregular) {
+		return fmt.Errorf("%w: %w", ErrNotOurs, err)
 	}
 	for _, e := range full() {
 		// bbolt keeps only the text of an error that it met while it made the

@@ -11,6 +11,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"resoagent/internal/disk"
 )
 
 // FileName is the state file's name in the state directory.
@@ -146,7 +148,7 @@ func openBolt(path string, readOnly bool) (*File, error) {
 			NoFreelistSync: true, FreelistType: bolt.FreelistMapType,
 			OpenFile: func(name string, flag int, mode fs.FileMode) (file *os.File, err error) {
 				// Never O_CREATE: a file that is gone was set aside by a repair.
-				f.os, err = os.OpenFile(name, flag&^os.O_CREATE, mode) //nolint:gosec // the operator's own directory
+				f.os, err = disk.OpenOwn(name, flag&^os.O_CREATE, mode)
 				return f.os, err
 			},
 		})

@@ -8,6 +8,8 @@ import (
 	"hash/fnv"
 	"io"
 	"os"
+
+	"resoagent/internal/disk"
 )
 
 // The layout of a bbolt file, as its file format (version 2) has it. Numbers
@@ -44,7 +46,7 @@ func damaged(format string, args ...any) error {
 
 // checkFile checks the file at path. The caller holds its lock.
 func checkFile(path string) error {
-	f, err := os.Open(path) //nolint:gosec // the operator's own state directory
+	f, err := disk.OpenOwn(path, os.O_RDONLY, 0)
 	if err != nil {
 		return fmt.Errorf("check pages: %w", err)
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	bolt "go.etcd.io/bbolt"
+
+	"resoagent/internal/disk"
 )
 
 const (
@@ -52,7 +54,11 @@ func verifyBucket(b *bolt.Bucket) error {
 // may be among them, if only an old page still shows it: mirroring it again has
 // no effect.
 func Salvage(path string) ([]Run, error) {
-	f, err := os.Open(path) //nolint:gosec // the operator's own state directory
+	f, err := disk.OpenOwn(path, os.O_RDONLY, 0)
+	var irregular *disk.IrregularError
+	if errors.As(err, &irregular) {
+		return nil, nil // what is no file holds none
+	}
 	if err != nil {
 		return nil, fmt.Errorf("salvage runs: %w", err)
 	}

@@ -146,7 +146,7 @@ func TestDoctorFiles(t *testing.T) {
 		"a read-only directory": {func(t *testing.T, x *examined) {
 			x.unprivileged(t)
 			dir := public(t, 0o555)
-			x.dir = filepath.Join(public(t, 0o777), "state")
+			x.dir = filepath.Join(public(t, 0o777|os.ModeSticky), "state")
 			x.args = []string{"--database-url", "sqlite:" + filepath.Join(dir, "listings.sqlite")}
 		}, map[string]string{"destination/file": "failure: permission denied", "destination/tables": "not checked: "}},
 		"a state directory that cannot be made": {func(t *testing.T, x *examined) {

@@ -37,13 +37,14 @@ type labelled struct {
 	// aside: accepted, since one settings file serves all commands, but of no use
 	// to this one.
 	aside bool
-	// refused: the value that was set last was none.
+	// refused: the value that was set last was none, and why.
 	refused bool
+	why     error
 }
 
 func (l *labelled) Set(text string) error {
 	err := l.Value.Set(text)
-	l.refused = err != nil
+	l.refused, l.why = err != nil, err
 	return err
 }
 

@@ -192,6 +192,8 @@ func (r *root) misread(line commandLine, err error) error {
 	see := fmt.Sprintf("see '%s --help'", line.command.FlagSet.Name())
 	var file *os.PathError
 	switch {
+	case refused != nil && refused.Name == "config":
+		return fmt.Errorf("%w: --config: %w; name a file with settings", errUsage, label(refused).why)
 	case refused != nil:
 		name := "--" + refused.Name
 		if !line.given[refused.Name] {

@@ -2,16 +2,24 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"resoagent/agent"
+	"resoagent/cmd/agent/manual"
 	"resoagent/cmd/agent/monitor"
+	"resoagent/internal/disk"
+)
+
+// The most bytes that a file can have which holds what it should.
+const (
+	mostToken    = 64 << 10
+	mostSettings = 1 << 20
 )
 
 // settings are what most commands have in common: one file can hold the settings
@@ -63,7 +71,7 @@ func (s *settings) register(set *flag.FlagSet, env environment) {
 	fs.BoolVar(&c.Pooler, "pooler", false, "a pooler in transaction mode is before PostgreSQL (detected otherwise)")
 
 	fs.group(filesGroup)
-	fs.StringVar(&s.filename, "config", "", "`file` with settings, one 'name value' a line")
+	fs.Var((*settingsFile)(&s.filename), "config", "`file` with settings, one 'name value' a line")
 	fs.StringVar(&c.StateDir, "state-dir", defaultStateDir(env), "`directory` of checkpoints and socket")
 
 	fs.group(scheduleGroup)
@@ -155,7 +163,13 @@ func readToken(feed, file string, token *string) error {
 	if *token != "" {
 		return fmt.Errorf("%w: --%s-token and --%s-token-file are both set; use one", errUsage, feed, feed)
 	}
-	text, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+	text, err := disk.ReadFile(file, mostToken)
+	var irregular *disk.IrregularError
+	if errors.As(err, &irregular) {
+		// A pipe, such as <(...), would be empty when it is read again before the next run.
+		return fmt.Errorf("%w: --%s-token-file: %w; name a file, or put the token itself into the environment (%s)",
+			errUsage, feed, err, manual.Variable(variablePrefix, feed+"-token"))
+	}
 	if err != nil {
 		return fmt.Errorf("%w: read --%s-token-file: %w; name a file that can be read", errUsage, feed, err)
 	}

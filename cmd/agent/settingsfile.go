@@ -3,12 +3,15 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/peterbourgon/ff/v3"
+
+	"resoagent/internal/disk"
 )
 
 // variablePrefix is what the environment variables of settings begin with.
@@ -41,6 +44,23 @@ func (e *lineError) Error() string {
 }
 
 func (e *lineError) Unwrap() error { return e.err }
+
+// settingsFile is the path of one. It is looked at before it is opened: a pipe
+// would be waited for, where no signal is heard yet.
+type settingsFile string
+
+func (f *settingsFile) String() string { return string(*f) }
+
+func (f *settingsFile) Set(path string) error {
+	*f = settingsFile(path)
+	err := disk.CheckFile(path, mostSettings)
+	var irregular *disk.IrregularError
+	var large *disk.LargeError
+	if errors.As(err, &irregular) || errors.As(err, &large) {
+		return err
+	}
+	return nil // if it cannot be read, that is said by who reads it
+}
 
 // parseSettings reads lines as ff.PlainParser does, and tells which one is wrong.
 func parseSettings(r io.Reader, set func(name, value string) error) error {

@@ -59,6 +59,9 @@ func Open(o Options) (*Destination, error) {
 			return nil, fmt.Errorf("open destination: --synclog: %w", err)
 		}
 	}
+	if err := checkFiles(o.URL); err != nil {
+		return nil, err
+	}
 	config, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
 		return nil, fmt.Errorf("open destination: the database URL cannot be read: %w", redacted(err))

@@ -9,13 +9,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"path"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"resoagent/internal/disk"
 	"resoagent/internal/record"
 )
 
@@ -107,8 +107,11 @@ func loopback(host string) bool {
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
+// mostCertificates is how many bytes a file of certificates can have.
+const mostCertificates = 1 << 20
+
 func roots(file string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+	pem, err := disk.ReadFile(file, mostCertificates)
 	if err != nil {
 		return nil, fmt.Errorf("read --ca-file: %w", err)
 	}

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"resoagent/internal/disk"
 	"resoagent/migrations"
 )
 
@@ -27,7 +29,7 @@ type Destination struct {
 
 // Open opens or creates the database file with mode 0600.
 func Open(ctx context.Context, path string) (*Destination, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
+	f, err := openFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("open destination: %w", err)
 	}
@@ -47,6 +49,22 @@ func Open(ctx context.Context, path string) (*Destination, error) {
 		return nil, errors.Join(wrap("open destination "+path, room(path, err)), db.Close())
 	}
 	return &Destination{db: db, path: path, file: info}, nil
+}
+
+// openFile opens or creates the file. The operator may have put a link in its
+// place, to a larger disk, say; one that belongs to somebody else is not followed,
+// nor is a device or a pipe opened.
+func openFile(path string) (*os.File, error) {
+	info, err := os.Lstat(path)
+	if err == nil && info.Mode()&os.ModeSymlink != 0 {
+		if err := disk.Trusted(path); err != nil {
+			return nil, err
+		}
+		if path, err = filepath.EvalSymlinks(path); err != nil {
+			return nil, err
+		}
+	}
+	return disk.OpenOwn(path, os.O_CREATE|os.O_RDWR, 0o600)
 }
 
 // Migrate creates or upgrades the tables.

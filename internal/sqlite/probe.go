@@ -94,7 +94,14 @@ func openToRead(path string) (*sql.DB, error) {
 func (p *probe) file() (exists, ok bool) {
 	const name = "file"
 	dir := filepath.Dir(p.path)
-	info, err := os.Stat(p.path)
+	info, err := os.Lstat(p.path)
+	if err == nil && info.Mode()&os.ModeSymlink != 0 {
+		if err := disk.Trusted(p.path); err != nil {
+			p.Failure(name, "name the file itself with --database-url sqlite:PATH", "%v", err)
+			return false, false
+		}
+		info, err = os.Stat(p.path)
+	}
 	switch {
 	case err == nil && !info.Mode().IsRegular():
 		p.Failure(name, "name a file with --database-url sqlite:PATH", "%s is no file", p.path)
