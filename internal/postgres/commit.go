@@ -155,7 +155,11 @@ func (w *writer) guarded(ctx context.Context, entries []record.Entry, run operat
 	case err == nil || !rowFault(err):
 		return err
 	case len(entries) == 1:
-		entries[0].Refused = wrap("store record", err).Error()
+		why, err := w.refusal(ctx, entries[0], run, err)
+		if err != nil {
+			return err
+		}
+		entries[0].Refused = why
 		entries[0].Outcome.Failed++
 		return nil
 	}
@@ -223,7 +227,7 @@ func (w *writer) overwrite(ctx context.Context, tx pgx.Tx, entries []record.Entr
 		return err
 	}
 	columns, rows := CopyRows(w.s.shape, w.s.feed, entries)
-	if _, err := tx.CopyFrom(ctx, pgx.Identifier{stageTable}, columns, rows); err != nil {
+	if err := copyFrom(ctx, tx, pgx.Identifier{stageTable}, columns, rows); err != nil {
 		return err
 	}
 	// The table is another one in each transaction: nothing of the statement may

@@ -17,9 +17,25 @@ import (
 // copy writes records that are not there, the fastest way there is.
 func (w *writer) copy(ctx context.Context, tx pgx.Tx, entries []record.Entry) error {
 	columns, rows := CopyRows(w.s.shape, w.s.feed, entries)
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{w.d.schema, w.s.shape.Table}, columns, rows)
+	return copyFrom(ctx, tx, pgx.Identifier{w.d.schema, w.s.shape.Table}, columns, rows)
+}
+
+// copyFrom is CopyFrom, whose binary form is made on this side: a value that does
+// not fit the column as somebody has altered it is no error of the server, but
+// the breaking off of the COPY (57014), which the server reports.
+func copyFrom(ctx context.Context, tx pgx.Tx, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) error {
+	_, err := tx.CopyFrom(ctx, table, columns, rows)
+	if sqlstate(err) == "57014" && ctx.Err() == nil {
+		return brokenOff{err}
+	}
 	return err
 }
+
+// brokenOff is a COPY that ended before its last row. Whether a row is at fault
+// shows when they are written in the next manner.
+type brokenOff struct{ error }
+
+func (e brokenOff) Unwrap() error { return e.error }
 
 // CopyRows gives records in the form of pgx's CopyFrom, with the columns that
 // they fill.

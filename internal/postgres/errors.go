@@ -85,6 +85,9 @@ func rowFault(err error) bool {
 	if errors.As(err, &other) {
 		return false
 	}
+	if errors.As(err, new(brokenOff)) {
+		return true
+	}
 	code := sqlstate(err)
 	return strings.HasPrefix(code, "22") || strings.HasPrefix(code, "23") || strings.HasPrefix(code, "54")
 }

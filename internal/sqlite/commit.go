@@ -57,7 +57,9 @@ func (d *Destination) write(ctx context.Context, tx *sql.Tx, g *record.Group) er
 	for _, e := range store {
 		err := w.store(ctx, e)
 		if rowFault(err) {
-			e.Refused = wrap("store record", err).Error()
+			if e.Refused, err = w.refusal(ctx, e, err); err != nil {
+				return fmt.Errorf("key %s: %w", e.Key, err)
+			}
 			e.Outcome.Failed++
 			continue
 		}

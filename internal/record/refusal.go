@@ -1,0 +1,69 @@
+package record
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// RefusedColumn finds the typed column whose value a destination does not take,
+// by halves: refused tells whether it refuses the record with the values of some
+// columns alone, the others NULL. ok is false where no value by itself is at
+// fault: the key, the JSON, two values together.
+func (r *Record) RefusedColumn(refused func(*Record) (bool, error)) (column int, ok bool, err error) {
+	var there []int
+	for i, v := range r.Values {
+		if v.Valid {
+			there = append(there, i)
+		}
+	}
+	only := func(columns []int) (bool, error) {
+		part := *r
+		part.Values = make([]Value, len(r.Values))
+		for _, i := range columns {
+			part.Values[i] = r.Values[i]
+		}
+		return refused(&part)
+	}
+	if bare, err := only(nil); err != nil || bare {
+		return 0, false, err
+	}
+	for len(there) > 0 {
+		if len(there) == 1 {
+			ok, err := only(there)
+			return there[0], ok, err
+		}
+		left, right := there[:len(there)/2], there[len(there)/2:]
+		ok, err := only(left)
+		if err != nil {
+			return 0, false, err
+		}
+		if there = right; ok {
+			there = left
+		}
+	}
+	return 0, false, nil
+}
+
+// NameRefusal says which value of which record was refused; column is the name
+// of a typed column, "" where it is not known.
+func (s *Shape) NameRefusal(r *Record, column, why string) string {
+	text := fmt.Sprintf("key %s", r.Key)
+	i := slices.IndexFunc(s.Columns, func(c Column) bool { return c.Name == column })
+	if column != "" {
+		text = fmt.Sprintf("column %s, %s", column, text)
+	}
+	if i >= 0 && r.Values[i].Valid {
+		text += ", value " + shown(r.Values[i].Text)
+	}
+	return why + ": " + text
+}
+
+// shown is a value in quotes, cut where it is long.
+func shown(value string) string {
+	const most = 80
+	if runes := []rune(value); len(runes) > most {
+		return strconv.Quote(string(runes[:most])) + "..."
+	}
+	return strconv.Quote(value)
+}
