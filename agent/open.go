@@ -176,6 +176,9 @@ func (a *Agent) openState() error {
 	}
 	a.file, a.keys = file, keys
 	a.closers = append(a.closers, func() error { return a.file.Close() })
+	if err := recallAsked(file, a.source, &a.config); err != nil {
+		return stateHint(err)
+	}
 	return nil
 }
 

@@ -39,6 +39,7 @@ func Plan(ctx context.Context, config Config, sel Selection) (items []PlanItem, 
 		return nil, nil, err
 	}
 	a := &Agent{config: config, source: newPaced(source, &config)}
+	recallFiled(a.source, &config)
 	all := make(map[string]*standing)
 	for _, s := range streams {
 		all[s.name] = &standing{stream: s, state: known[s.name]}

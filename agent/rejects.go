@@ -97,6 +97,7 @@ func (a *Agent) RetryRejects(ctx context.Context, selected []string) (done []Ret
 		r, err := a.retryRejects(ctx, id.String(), all[s.name])
 		done = append(done, r)
 		if err != nil {
+			a.rememberAsked(err)
 			return done, inUse(stateHint(fmt.Errorf("retry rejects, %s: %w", s.name, err)))
 		}
 	}

@@ -44,6 +44,7 @@ func (a *Agent) Sync(ctx context.Context, sel Selection) (report Report, err err
 	err = stateHint(a.run(ctx, streams, sel, &report))
 	if err != nil {
 		a.journalFailure(&failure{report: report, own: a.live.own(), why: err})
+		a.rememberAsked(err)
 	}
 	return report, err
 }

@@ -154,6 +154,12 @@ func (p *planner) next(begun time.Time, err error) time.Time {
 		p.backoff.Reset()
 		wait = min(p.lease, p.schedule.Interval)
 	}
+	var asked *patienceError
+	if errors.As(err, &asked) {
+		// The source has named the time itself, and is not asked before it.
+		left, _ := asked.RetryAfter()
+		wait = max(wait, left)
+	}
 	return now.Add(wait)
 }
 

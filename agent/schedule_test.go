@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,6 +68,23 @@ func TestPlanBehindFailure(t *testing.T) {
 			t.Errorf("waits %s for another's lease", wait)
 		}
 	}
+}
+
+// A source that asks to be left alone is asked when that time has come, and not
+// before, however short the interval is.
+func TestPlanBehindAPauseAskedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlanner(Schedule{Interval: 5 * time.Minute}, 30*time.Second, time.Now)
+		until := time.Now().Add(time.Hour)
+		for range 3 {
+			at := p.next(time.Now(), fmt.Errorf("media, page 2: %w", &patienceError{what: "source, media", until: until}))
+			if at.Before(until) || at.After(until.Add(8*time.Minute)) {
+				t.Errorf("planned for %s, and the source asked for %s", at, until)
+			}
+			time.Sleep(10 * time.Minute)
+		}
+	})
 }
 
 func TestScheduleRefused(t *testing.T) {

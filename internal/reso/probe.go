@@ -19,6 +19,7 @@ const (
 	probeRequest = 15 * time.Second // for one question; then the source counts as silent
 	probeAll     = 45 * time.Second // for all of them
 	probeWait    = 10 * time.Second // the longest pause of a 429 that is waited for
+	leastWait    = time.Second      // the shortest, also where none or one that is over is asked for
 	probeRows    = 50               // of the page behind the first row
 	probeWhole   = 500              // rows asked for where $select is refused: a whole listing has 12 KB
 )
@@ -184,7 +185,7 @@ func (p *probe) question(ctx context.Context, pause time.Duration, put func(cont
 			return err
 		}
 		p.waited = true
-		if err := wait(ctx, asked); err != nil {
+		if err := wait(ctx, max(asked, leastWait)); err != nil {
 			return err
 		}
 	}

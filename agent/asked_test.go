@@ -1,0 +1,115 @@
+package agent_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"resoagent/agent"
+	"resoagent/internal/harness"
+	"resoagent/internal/simulator"
+)
+
+// A source that asks to be left alone for longer than the patience is not asked
+// again before that: not in the run, whose error names the time, and not by the
+// next process. When the time has come the copy becomes complete.
+func TestAskedToWaitForAnHour(t *testing.T) {
+	t.Parallel()
+	for name, hint := range map[string]simulator.Hint{
+		"the vendor's header": simulator.HintProvider, "seconds": simulator.HintSeconds, "a date": simulator.HintDate,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
+			s.config.Parallel = 4 // windows that sleep, and others that are under way
+			s.config.RetryFor = 15 * time.Minute
+			s.fault(simulator.Media, simulator.Strike{Fault: simulator.Fault{Kind: simulator.Throttled, Hint: hint, Wait: time.Hour}, After: 6})
+			begun := time.Now()
+			_, err := s.sync(t)
+			until := begun.Add(time.Hour)
+			if err == nil || !strings.Contains(err.Error(), "asks to be left alone until "+until.UTC().Format("2006-01-02T")) || !strings.Contains(err.Error(), "--retry-for") {
+				t.Fatalf("error %v, want one that names %s", err, until)
+			}
+			throttled := s.source.Counters().ByStatus[429]
+			if throttled == 0 || throttled > 4 {
+				t.Errorf("%d requests were told to wait, of 4 at a time", throttled)
+			}
+			s.source.ResetRequests()
+			for range 2 {
+				if _, err := s.sync(t); err == nil || !strings.Contains(err.Error(), "asks to be left alone until") {
+					t.Errorf("before that time: %v", err)
+				}
+				if _, _, err := agent.Plan(t.Context(), s.config, agent.Selection{}); err == nil || !strings.Contains(err.Error(), "asks to be left alone until") {
+					t.Errorf("a plan before that time: %v", err)
+				}
+			}
+			if n := s.source.Counters().Requests; n != 0 {
+				t.Errorf("%d requests before the time that the source asked for", n)
+			}
+			s.source.Set(func(f *simulator.Faults) { *f = simulator.Faults{} })
+			s.config.Now = func() time.Time { return time.Now().Add(61 * time.Minute) }
+			s.mustSync(t)
+			s.compare(t)
+		})
+	}
+}
+
+// Under a schedule the next run is planned by what the source asks for.
+func TestScheduleOfASourceThatAsksToWait(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
+	s.config.RetryFor = time.Minute
+	s.source.Set(func(f *simulator.Faults) {
+		f.Strike(simulator.Strike{Fault: simulator.Fault{Kind: simulator.Throttled, Wait: time.Hour}})
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s.log.on = func(e agent.Event) {
+		if _, ok := e.(agent.RunScheduled); ok {
+			cancel()
+		}
+	}
+	begun := time.Now()
+	a, err := agent.Open(ctx, s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(a.Every(ctx, agent.Schedule{Interval: time.Second}), a.Close()); err != nil {
+		t.Fatal(err)
+	}
+	planned := of[agent.RunScheduled](s.log)
+	if len(planned) != 1 || planned[0].At.Before(begun.Add(time.Hour-time.Second)) || planned[0].At.After(time.Now().Add(time.Hour+time.Second)) {
+		t.Errorf("planned %+v", planned)
+	}
+	if n := s.source.Counters().Requests; n != 1 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+// Pauses of no length, and dates that have passed, do not let the agent ask
+// without pause; counts keep the pace as well.
+func TestNoHammering(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]simulator.Fault{
+		"0 of the vendor's":   {Kind: simulator.Throttled},
+		"0 seconds":           {Kind: simulator.Throttled, Hint: simulator.HintSeconds},
+		"a date that is over": {Kind: simulator.Throttled, Hint: simulator.HintDate, Wait: -time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
+			s.config.Parallel, s.config.RetryFor = 4, 2*time.Second
+			s.mustSync(t, agent.VOWProperty)
+			s.source.ResetRequests()
+			s.source.Set(func(f *simulator.Faults) { f.Strike(simulator.Strike{Fault: fault}) })
+			if _, err := s.sync(t); err == nil || !strings.Contains(err.Error(), "--retry-for") {
+				t.Errorf("error %v", err)
+			}
+			if n := s.source.Counters().Requests; n < 3 || n > 20 {
+				t.Errorf("%d requests in about two seconds", n)
+			}
+		})
+	}
+}
