@@ -9,6 +9,7 @@ import (
 
 	"resoagent/checkpoint"
 	"resoagent/internal/crashpoint"
+	"resoagent/internal/record"
 	"resoagent/keyset"
 	"resoagent/migrations"
 )
@@ -84,7 +85,8 @@ func (a *Agent) Migrate(ctx context.Context) (migrations.Result, error) {
 		return err
 	})
 	a.otherLogs = result.OtherSyncLogs
-	if errors.Is(err, migrations.ErrForeign) || errors.Is(err, migrations.ErrNewer) || errors.Is(err, migrations.ErrSyncLog) {
+	if errors.Is(err, migrations.ErrForeign) || errors.Is(err, migrations.ErrNewer) || errors.Is(err, migrations.ErrSyncLog) ||
+		errors.Is(err, record.ErrUnsuited) {
 		err = refuse(err)
 	}
 	return result, err

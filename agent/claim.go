@@ -90,9 +90,9 @@ func (a *Agent) claim(ctx context.Context) (_ context.Context, _ []record.Mark, 
 	}
 	outer := ctx
 	ctx, lose := context.WithCancelCause(ctx)
-	renewing := a.renewing(ctx, func(err error) { lose(fmt.Errorf("%w: %w", ErrInUse, err)) })
+	renewing := a.renewing(ctx, func(err error) { lose(inUse(err)) })
 	return ctx, marks, func() {
-		lost := errors.Is(context.Cause(ctx), ErrInUse)
+		lost := errors.Is(context.Cause(ctx), ErrInUse) || errors.Is(context.Cause(ctx), record.ErrRewound)
 		lose(nil)
 		renewing.Wait()
 		switch {
@@ -154,7 +154,7 @@ func (a *Agent) renewing(ctx context.Context, lost func(error)) *sync.WaitGroup 
 	var renewing sync.WaitGroup
 	renewing.Go(func() {
 		for sleep(ctx, a.config.Lease/3) == nil {
-			if err := a.owner.Renew(ctx, a.config.Lease); errors.Is(err, record.ErrLost) {
+			if err := a.owner.Renew(ctx, a.config.Lease); errors.Is(err, record.ErrLost) || errors.Is(err, record.ErrRewound) {
 				lost(err)
 				return
 			}

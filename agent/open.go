@@ -107,7 +107,7 @@ func openDestination(ctx context.Context, c *Config) (destination, error) {
 }
 
 func openPostgres(c *Config) (*postgres.Destination, error) {
-	d, err := postgres.Open(postgres.Options{URL: c.DatabaseURL, Schema: c.Schema, SyncLog: c.SyncLog, Pooler: c.Pooler, Connections: c.Parallel + 2})
+	d, err := postgres.Open(postgres.Options{URL: c.DatabaseURL, Schema: c.Schema, SyncLog: c.SyncLog, Pooler: c.Pooler, Connections: c.Parallel + 2, Lease: c.Lease})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}

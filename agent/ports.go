@@ -27,7 +27,8 @@ type Destination interface {
 	// Commit stores a group and its mark in one transaction, all or nothing, and
 	// makes one attempt. Groups of one stream may be committed at the same time:
 	// each waits for its turn before it moves the mark. After a Temporary error the
-	// group may be there all the same, if it had its turn. record.ErrLost: the claim is gone.
+	// group may be there all the same, if it had its turn. record.ErrLost: the claim is
+	// gone. record.ErrRewound: the destination has lost what it had confirmed.
 	Commit(ctx context.Context, g *record.Group) error
 	// Applied reports whether a group whose commit gave an error is there. It is
 	// called by whoever has the turn.

@@ -124,11 +124,20 @@ func lock(ctx context.Context, db *sql.DB, schema string) (unlock func(), err er
 	if err != nil {
 		return nil, fmt.Errorf("lock migrations: %w", err)
 	}
+	// It says nothing while another connection migrates, however long that takes;
+	// and whoever migrates already may take long.
+	if _, err := tx.ExecContext(ctx, unlimited+`; SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock migrations: %w", err), tx.Rollback())
+	}
 	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtext($1))`, "resoagent migrations of "+schema); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock migrations: %w", err), tx.Rollback())
 	}
 	return func() { _ = tx.Rollback() }, nil // the end of the connection unlocks as well
 }
+
+// unlimited sets the time limits aside that role or database may have: an index
+// takes as long as it takes.
+const unlimited = `SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0`
 
 func versions(ctx context.Context, p *goose.Provider) (current, target int64, err error) {
 	current, target, err = p.GetVersions(ctx)
@@ -220,7 +229,7 @@ func script(name string) (string, error) {
 
 func execute(ctx context.Context, tx *sql.Tx, d Dialect, schema, body string) error {
 	if d == Postgres {
-		if _, err := tx.ExecContext(ctx, "SET LOCAL search_path TO "+schema); err != nil {
+		if _, err := tx.ExecContext(ctx, unlimited+"; SET LOCAL search_path TO "+schema); err != nil {
 			return fmt.Errorf("set search_path: %w", err)
 		}
 	}

@@ -18,6 +18,7 @@ func role(tb testing.TB, db *harness.Database) (name, address string) {
 	db.Exec(tb, "CREATE ROLE "+name+" LOGIN")
 	tb.Cleanup(func() {
 		other := harness.OpenPostgres(tb, db.URL, db.Schema)
+		other.ExecAfter(tb, "REASSIGN OWNED BY "+name+" TO CURRENT_USER")
 		other.ExecAfter(tb, "DROP OWNED BY "+name)
 		other.ExecAfter(tb, "DROP ROLE "+name)
 	})

@@ -23,6 +23,7 @@ func nextStep(err error) string {
 		{agent.ErrStuck, "nothing was skipped; tell the provider, with the place that is named here"},
 		{agent.ErrIncomplete, "run again later; what was stored is kept"},
 		{agent.ErrRejects, "'agent rejects' lists them; when the reason is gone, run again to go on"},
+		{record.ErrRewound, "run again: it goes on from what the database has by now, and fetches the rest again"},
 		{record.ErrLost, "see to it that one agent alone writes into this destination, and run again"},
 	} {
 		if errors.Is(err, x.is) {

@@ -18,7 +18,7 @@ import (
 func (d *Destination) Claim(ctx context.Context, o record.Owner, streams []string) ([]record.Mark, error) {
 	var marks []record.Mark
 	var incarnation int64
-	err := pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
+	err := d.within(ctx, func(tx pgx.Tx) error {
 		var err error
 		if incarnation, err = d.raise(ctx, tx, o); err != nil {
 			return err
@@ -101,9 +101,23 @@ func (d *Destination) Renew(ctx context.Context, lease time.Duration) error {
 		return wrap("renew lease", err)
 	}
 	if tag.RowsAffected() == 0 {
-		return fmt.Errorf("renew lease: %w", record.ErrLost)
+		return d.whyNotOurs(ctx)
 	}
 	return nil
+}
+
+// whyNotOurs tells a claim that somebody has taken from one that the database
+// has lost.
+func (d *Destination) whyNotOurs(ctx context.Context) error {
+	var incarnation int64
+	err := d.pool.QueryRow(ctx, `SELECT incarnation FROM `+d.table("agent_owner")+` WHERE id = 1`).Scan(&incarnation)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows), err == nil && incarnation < d.incarnation:
+		return fmt.Errorf("renew lease: %w", record.ErrRewound)
+	case err != nil:
+		return wrap("renew lease", err)
+	}
+	return fmt.Errorf("renew lease: %w", record.ErrLost)
 }
 
 // Release gives the lease back at a clean end; a destination that was never
@@ -155,7 +169,7 @@ func (d *Destination) marks(ctx context.Context, q querier) ([]record.Mark, erro
 // waits for the lost transaction, which holds the mark locked, to be decided.
 func (d *Destination) Applied(ctx context.Context, g *record.Group) (bool, error) {
 	var applied bool
-	err := pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
+	err := d.within(ctx, func(tx pgx.Tx) error {
 		sequence, incarnation, err := d.lockMark(ctx, tx, g.Stream)
 		if err == nil {
 			applied, err = g.Applied(sequence, incarnation, d.incarnation)
@@ -170,7 +184,7 @@ func (d *Destination) lockMark(ctx context.Context, tx pgx.Tx, stream string) (s
 	err = tx.QueryRow(ctx, `SELECT sequence, incarnation FROM `+d.table("agent_position")+`
 		WHERE stream = $1 FOR UPDATE`, stream).Scan(&sequence, &incarnation)
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = fmt.Errorf("stream %s has no mark: %w", stream, record.ErrLost)
+		err = fmt.Errorf("stream %s has no mark: %w", stream, record.ErrRewound)
 	}
 	return sequence, incarnation, err
 }

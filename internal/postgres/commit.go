@@ -46,13 +46,11 @@ func (d *Destination) Commit(ctx context.Context, g *record.Group) error {
 }
 
 func (d *Destination) attempt(ctx context.Context, g *record.Group, how manner) error {
-	tx, err := d.pool.Begin(ctx)
+	tx, err := d.begin(ctx)
 	if err != nil {
 		return err
 	}
-	// The context may be over already; the rollback must reach the server all
-	// the same, or the connection is thrown away.
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	defer d.rollback(ctx, tx)
 	w := writer{d: d, tx: tx, g: g, s: d.statements(g.Shape, g.Feed), how: how}
 	if err := w.group(ctx); err != nil {
 		return wrap(place(g), err)

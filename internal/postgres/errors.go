@@ -38,19 +38,31 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Cause }
 
 // Temporary reports whether trying the same again can help: the connection was
-// lost, the server shuts down or is short of something, or another transaction
-// was in the way. Everything else (a missing column, a revoked right) stays
+// lost or has fallen silent, the server shuts down, is short of something or has
+// become a standby, somebody or a time limit has ended statement or session, or
+// another transaction was in the way. Everything else (a missing column, a revoked right) stays
 // wrong until somebody mends it.
 func (e *Error) Temporary() bool {
 	if e.SQLSTATE == "" {
 		return connectionLost(e.Cause)
 	}
-	for _, class := range []string{"08", "40", "53", "57P", "55P03"} {
+	for _, class := range []string{"08", "40", "53", "57", "58", "55P03"} {
 		if strings.HasPrefix(e.SQLSTATE, class) {
 			return true
 		}
 	}
-	return false
+	return staleSession(e.SQLSTATE)
+}
+
+// staleSession reports whether an error means that this session, and probably
+// each of the pool's, is of no use any more, while a new one may be: the server
+// has become a standby (25006), or has ended the session (25P03, 25P04, 57P).
+func staleSession(code string) bool {
+	switch code {
+	case "25006", "25P03", "25P04":
+		return true
+	}
+	return strings.HasPrefix(code, "57P")
 }
 
 // Kind names the error for counting.
@@ -58,11 +70,11 @@ func (e *Error) Kind() string {
 	switch {
 	case e.SQLSTATE == "" || strings.HasPrefix(e.SQLSTATE, "08"):
 		return "database_connection"
-	case strings.HasPrefix(e.SQLSTATE, "40"), e.SQLSTATE == "55P03":
+	case strings.HasPrefix(e.SQLSTATE, "40"), e.SQLSTATE == "55P03", e.SQLSTATE == "57014":
 		return "database_conflict"
-	case strings.HasPrefix(e.SQLSTATE, "53"):
+	case strings.HasPrefix(e.SQLSTATE, "53"), strings.HasPrefix(e.SQLSTATE, "58"):
 		return "database_resources"
-	case strings.HasPrefix(e.SQLSTATE, "57P"):
+	case staleSession(e.SQLSTATE):
 		return "database_shutdown"
 	}
 	return "database"
@@ -79,7 +91,8 @@ func (e *Error) RetryAfter() (time.Duration, bool) {
 
 // rowFault reports whether the error is about the data of some row: SQLSTATE
 // classes 22, data exception, 23, integrity constraint, and 54, program limit
-// exceeded, as by JSON that is nested too deeply for the server's stack.
+// exceeded, as by JSON that is nested too deeply for the server's stack, and
+// P0001, which a trigger of the user's raises.
 func rowFault(err error) bool {
 	var other notARow
 	if errors.As(err, &other) {
@@ -89,7 +102,7 @@ func rowFault(err error) bool {
 		return true
 	}
 	code := sqlstate(err)
-	return strings.HasPrefix(code, "22") || strings.HasPrefix(code, "23") || strings.HasPrefix(code, "54")
+	return strings.HasPrefix(code, "22") || strings.HasPrefix(code, "23") || strings.HasPrefix(code, "54") || code == "P0001"
 }
 
 func sqlstate(err error) string {
@@ -118,6 +131,11 @@ func hints(code string) string {
 		return "grant the agent's user the right, or choose a schema that it owns with --schema"
 	case "42P01", "42703":
 		return "the tables are not as the agent made them: run 'agent migrate', or restore what was removed"
+	case "25006":
+		return "the server takes no writes: it is a standby, or read-only; name the primary in --database-url " +
+			"(of several hosts there, target_session_attrs=read-write finds it)"
+	case "53300":
+		return "allow the agent's user more connections, or use a smaller --parallel"
 	case "53100":
 		return "the database server's disk is full: make room there"
 	}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,6 +25,10 @@ type Options struct {
 	SyncLog string
 	Pooler  bool // a pooler in transaction mode is between; detected where false
 
+	// Lease is how long the destination stays owned by an agent that has died.
+	// What it leaves open ends about then, and what is silent is asked after within it.
+	Lease time.Duration
+
 	// Connections is how many there may be at least: one for each group that is
 	// committed at a time, and two for the lease and for looking after a group
 	// whose acknowledgement was lost.
@@ -36,10 +41,14 @@ type Destination struct {
 	config *pgxpool.Config
 
 	connecting sync.Mutex
-	pool       *pgxpool.Pool // nil before connect
+	pool       *pgxpool.Pool                // nil before connect
+	open       atomic.Pointer[pgxpool.Pool] // the same, for those who must not wait
 
 	schema  string
 	pooler  bool
+	lease   time.Duration
+	least   int    // connections that a run needs
+	facts   facts  // known after connect
 	synclog string // SyncLog's name as written in SQL, known after Migrate
 	named   string // the SyncLog of the options
 	owner   string // the state that claimed the destination
@@ -67,11 +76,22 @@ func Open(o Options) (*Destination, error) {
 		return nil, fmt.Errorf("open destination: the database URL cannot be read: %w", redacted(err))
 	}
 	config.MaxConns = max(config.MaxConns, 4, int32(o.Connections)) //nolint:gosec // a handful
-	config.ConnConfig.ConnectTimeout = 15 * time.Second
-	if config.ConnConfig.RuntimeParams["application_name"] == "" {
-		config.ConnConfig.RuntimeParams["application_name"] = "resoagent"
+	config.ConnConfig.ConnectTimeout = 10 * time.Second
+	parameters := config.ConnConfig.RuntimeParams
+	if parameters["application_name"] == "" {
+		parameters["application_name"] = "resoagent"
 	}
-	return &Destination{config: config, schema: o.Schema, named: o.SyncLog, pooler: o.Pooler}, nil
+	// Whatever role, database or URL say: text goes over the wire as it is, and a
+	// backslash in a literal is one. Poolers pass these two on, and few others.
+	parameters["client_encoding"] = "UTF8"
+	parameters["standard_conforming_strings"] = "on"
+	lease := o.Lease
+	if lease <= 0 {
+		lease = 30 * time.Second
+	}
+	d := &Destination{config: config, schema: o.Schema, named: o.SyncLog, pooler: o.Pooler, lease: lease, least: max(2, o.Connections)}
+	config.ConnConfig.OnPgError = d.onError
+	return d, nil
 }
 
 // connect makes the pool at the first use. Whether a pooler is between must be
@@ -83,23 +103,26 @@ func (d *Destination) connect(ctx context.Context) error {
 	if d.pool != nil {
 		return nil
 	}
-	pooler := d.pooler
-	if !pooler {
-		var err error
-		if pooler, err = detectPooler(ctx, d.config.ConnConfig); err != nil {
-			return wrap("connect to destination", err)
-		}
+	look, err := d.look(ctx)
+	if err != nil {
+		return wrap("connect to destination", err)
 	}
+	d.facts = look
+	pooler := d.pooler || look.pooler
 	if pooler {
 		// One round trip with an unnamed statement: nothing that the next
 		// server connection would have to know.
 		d.config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	}
+	if !pooler {
+		d.config.AfterConnect = d.settle
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, d.config)
 	if err != nil {
 		return wrap("connect to destination", err)
 	}
 	d.pool, d.pooler = pool, pooler
+	d.open.Store(pool)
 	return nil
 }
 
@@ -112,24 +135,6 @@ func redacted(err error) error {
 	return fmt.Errorf("not a PostgreSQL URL")
 }
 
-// detectPooler finds out whether the process that answers SQL is the one that
-// the connection was made to: a pooler makes up the process number that it
-// gives its clients.
-func detectPooler(ctx context.Context, config *pgx.ConnConfig) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, config.ConnectTimeout)
-	defer cancel()
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return false, err
-	}
-	defer conn.Close(ctx)
-	var pid uint32
-	if err := conn.QueryRow(ctx, "SELECT pg_backend_pid()", pgx.QueryExecModeSimpleProtocol).Scan(&pid); err != nil {
-		return false, err
-	}
-	return pid != conn.PgConn().PID(), nil
-}
-
 // Pooler reports whether a pooler in transaction mode is between; known after
 // Migrate.
 func (d *Destination) Pooler() bool { return d.pooler }
@@ -139,6 +144,9 @@ func (d *Destination) Migrate(ctx context.Context) (migrations.Result, error) {
 	if err := d.connect(ctx); err != nil {
 		return migrations.Result{}, err
 	}
+	if err := refusal(d.obstacles()); err != nil {
+		return migrations.Result{}, fmt.Errorf("open destination: %w", err)
+	}
 	db := stdlib.OpenDBFromPool(d.pool)
 	defer db.Close()
 	result, err := migrations.Up(ctx, db, migrations.Postgres, d.names())
@@ -147,7 +155,14 @@ func (d *Destination) Migrate(ctx context.Context) (migrations.Result, error) {
 	}
 	d.synclog = result.SyncLog
 	err = d.pool.QueryRow(ctx, `SELECT has_database_privilege(current_database(), 'TEMPORARY')`).Scan(&d.temporary)
-	return result, wrap("migrate", err)
+	if err != nil {
+		return result, wrap("migrate", err)
+	}
+	hidden, err := d.rowSecurity(ctx, d.pool, d.synclog)
+	if err != nil {
+		return result, wrap("migrate", err)
+	}
+	return result, refusal(hidden)
 }
 
 // Close closes all connections.

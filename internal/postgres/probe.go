@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,7 +37,7 @@ type probe struct {
 
 // The checks behind the connection, in their order.
 func checks() []string {
-	return []string{"version", "pooler", "encoding", "writable", "schema", "tables", "rights", "temporary", "synclog", "owner", "clock"}
+	return []string{"version", "pooler", "connections", "encoding", "writable", "schema", "tables", "rights", "temporary", "synclog", "owner", "clock"}
 }
 
 // Examine reports how the destination stands for an agent that would be o. It
@@ -44,9 +45,6 @@ func checks() []string {
 func (d *Destination) Examine(ctx context.Context, o record.Owner, streams []string, report record.Report) (record.Examined, error) {
 	p := &probe{Destination: d, Report: report, streams: streams}
 	p.found.Place = "the destination was not reached"
-	// Else pgx would not talk to a database of another encoding, and all that
-	// could be said of it is that.
-	d.config.ConnConfig.RuntimeParams["client_encoding"] = "UTF8"
 	short, cancel := context.WithTimeout(ctx, probeAll)
 	defer cancel()
 	if err := p.connection(short); err != nil {
@@ -63,6 +61,7 @@ func (d *Destination) Examine(ctx context.Context, o record.Owner, streams []str
 		name string
 		do   func(context.Context) error
 	}{
+		{"connections", p.room},
 		{"encoding", p.encoding},
 		{"writable", p.writable},
 		{"schema", p.schemaRights},
@@ -134,8 +133,13 @@ func (p *probe) connection(ctx context.Context) error {
 	}
 	err := p.connect(ctx)
 	var version string
-	if err == nil {
+	for err == nil {
 		err = p.ask(ctx, `SELECT current_setting('server_version'), current_setting('server_version_num')::int`, nil, &version, &p.version)
+		if sqlstate(err) != "53300" || !limited(p.obstacles()) || sleep(ctx, 50*time.Millisecond) != nil {
+			break
+		}
+		// The one connection that is allowed may be that of the look, at its end.
+		err = nil
 	}
 	if err != nil {
 		do := hintOf(err)
@@ -154,6 +158,20 @@ func (p *probe) connection(ctx context.Context) error {
 	return nil
 }
 
+// limited reports whether connections are among the obstacles.
+func limited(found []obstacle) bool {
+	return slices.ContainsFunc(found, func(o obstacle) bool { return o.check == "connections" })
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
 func (p *probe) pooled() {
 	if p.pooler {
 		p.OK("pooler", "a pooler in transaction mode is between; nothing is kept in the session")
@@ -162,31 +180,56 @@ func (p *probe) pooled() {
 	p.OK("pooler", "none in transaction mode is between")
 }
 
-func (p *probe) encoding(ctx context.Context) error {
-	var encoding string
-	if err := p.ask(ctx, `SELECT current_setting('server_encoding')`, nil, &encoding); err != nil {
-		return err
+// unsuited reports the obstacles of one check, if there are any.
+func (p *probe) unsuited(check string) (some bool) {
+	for _, o := range p.obstacles() {
+		if o.check == check {
+			some = true
+			p.Failure(check, o.do, "%s", o.what)
+		}
 	}
-	if encoding != "UTF8" {
-		p.Failure("encoding", "create the database anew: CREATE DATABASE ... TEMPLATE template0 ENCODING 'UTF8'",
-			"the database's encoding is %s, which cannot hold every record", encoding)
-		return nil
+	return some
+}
+
+func (p *probe) encoding(context.Context) error {
+	if !p.unsuited("encoding") {
+		p.OK("encoding", "UTF8")
 	}
-	p.OK("encoding", "UTF8")
 	return nil
 }
 
-func (p *probe) writable(ctx context.Context) error {
-	var standby, readOnly bool
-	err := p.ask(ctx, `SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')::bool`, nil, &standby, &readOnly)
+// room opens as many connections as a run does, at the same time.
+func (p *probe) room(ctx context.Context) error {
+	if p.unsuited("connections") {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeQuestion)
+	defer cancel()
+	for range p.least {
+		tx, err := p.begin(ctx)
+		if err == nil {
+			defer p.rollback(ctx, tx)
+			// A pooler gives one when the first question comes.
+			_, err = tx.Exec(ctx, "SELECT 1")
+		}
+		if ctx.Err() != nil || pgconn.Timeout(err) {
+			p.Failure("connections", "let the pooler open more at the server (pool size), or use a smaller --parallel",
+				"the %d connections at a time that a run needs are not given", p.least)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	p.OK("connections", "%d at a time, as many as a run needs", p.least)
+	return nil
+}
+
+func (p *probe) writable(context.Context) error {
 	switch {
-	case err != nil:
-		return err
-	case standby:
+	case p.facts.standby:
 		p.Failure("writable", "name the primary server in --database-url", "the server is a standby: it takes no writes")
-	case readOnly:
-		p.Failure("writable", "set default_transaction_read_only to off for this user and database",
-			"transactions are read-only by default (default_transaction_read_only)")
+	case p.unsuited("writable"):
 	default:
 		p.OK("writable", "the server takes writes")
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"resoagent/internal/record"
@@ -96,9 +97,19 @@ func (p *probe) rights(ctx context.Context) error {
 	lacking, err := p.names(ctx, `SELECT r || ' on ' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
 		unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) WITH ORDINALITY r(r, i)
 		WHERE n.nspname = $1 AND c.relname = ANY ($2) AND NOT has_table_privilege(c.oid, r) ORDER BY c.relname, i`, p.schema, ownTables())
+	if err != nil {
+		return err
+	}
+	var hidden []obstacle
+	err = p.read(ctx, func(tx pgx.Tx) (err error) {
+		hidden, err = p.rowSecurity(ctx, tx, p.standing.SyncLog)
+		return err
+	})
 	switch {
 	case err != nil:
 		return err
+	case len(hidden) > 0:
+		p.Failure("rights", hidden[0].do, "%s", hidden[0].what)
 	case len(lacking) > 0:
 		user := p.config.ConnConfig.User
 		p.Failure("rights", fmt.Sprintf("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %s TO %s", p.schema, user),

@@ -11,37 +11,49 @@ import (
 // Keys calls yield with every parent key, in key order.
 func (d *Destination) Keys(ctx context.Context, yield func(string) error) error {
 	shape := record.Property()
-	rows, err := d.pool.Query(ctx, `SELECT `+shape.KeyColumn+` FROM `+d.table(shape.Table)+` ORDER BY 1`)
-	if err != nil {
-		return wrap("read parent keys", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var key string
-		if err := rows.Scan(&key); err != nil {
-			return wrap("read parent keys", err)
-		}
-		if err := yield(key); err != nil {
+	var stopped error // by yield, which is no error of the database
+	err := d.within(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT `+shape.KeyColumn+` FROM `+d.table(shape.Table)+` ORDER BY 1`)
+		if err != nil {
 			return err
 		}
+		defer rows.Close()
+		for rows.Next() {
+			var key string
+			if err := rows.Scan(&key); err != nil {
+				return err
+			}
+			if stopped = yield(key); stopped != nil {
+				return stopped
+			}
+		}
+		return rows.Err()
+	})
+	if stopped != nil {
+		return stopped
 	}
-	return wrap("read parent keys", rows.Err())
+	return wrap("read parent keys", err)
+}
+
+// row asks one question that may take long on large tables.
+func (d *Destination) row(ctx context.Context, sql string, args []any, into ...any) error {
+	return d.within(ctx, func(tx pgx.Tx) error { return tx.QueryRow(ctx, sql, args...).Scan(into...) })
 }
 
 // Tally counts what the destination holds of a stream.
 func (d *Destination) Tally(ctx context.Context, stream string, shape *record.Shape, feed string) (t record.Tally, err error) {
 	_, hash, _ := shape.CopyColumns(feed)
-	err = d.pool.QueryRow(ctx, `SELECT
+	err = d.row(ctx, `SELECT
 		(SELECT count(*) FROM `+d.table(shape.Table)+` WHERE `+hash+` IS NOT NULL),
 		(SELECT count(*) FROM `+d.table("agent_reject")+` WHERE stream = $1),
-		(SELECT count(*) FROM `+d.table("agent_orphan")+` WHERE stream = $1)`, stream).Scan(&t.Rows, &t.Rejects, &t.Orphans)
+		(SELECT count(*) FROM `+d.table("agent_orphan")+` WHERE stream = $1)`, []any{stream}, &t.Rows, &t.Rejects, &t.Orphans)
 	return t, wrap("count "+stream, err)
 }
 
 // HasRows reports whether the stream's table has any row of its feed.
 func (d *Destination) HasRows(ctx context.Context, shape *record.Shape, feed string) (some bool, err error) {
 	_, hash, _ := shape.CopyColumns(feed)
-	err = d.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM `+d.table(shape.Table)+` WHERE `+hash+` IS NOT NULL)`).Scan(&some)
+	err = d.row(ctx, `SELECT EXISTS (SELECT 1 FROM `+d.table(shape.Table)+` WHERE `+hash+` IS NOT NULL)`, nil, &some)
 	return some, wrap("look at "+shape.Table, err)
 }
 
@@ -66,13 +78,13 @@ func (d *Destination) Figures(ctx context.Context) (f record.Figures, err error)
 	for _, s := range record.Shapes() {
 		names = append(names, s.Table)
 	}
-	err = d.pool.QueryRow(ctx, `SELECT
+	err = d.row(ctx, `SELECT
 		(SELECT count(*) FROM (SELECT DISTINCT parent_key FROM `+d.table("agent_orphan")+`) t),
 		(SELECT count(*) FROM `+d.table("agent_reject")+`),
 		(SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c
 			JOIN pg_namespace n ON n.oid = c.relnamespace
 			WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND (c.relname LIKE 'agent\_%' OR c.relname = ANY($2)))`,
-		d.schema, names).Scan(&f.OrphanParents, &f.Rejects, &f.Bytes)
+		[]any{d.schema, names}, &f.OrphanParents, &f.Rejects, &f.Bytes)
 	return f, wrap("look at destination", err)
 }
 

@@ -23,7 +23,7 @@ func (d *Destination) Mirror(ctx context.Context, r record.Run) error {
 	if err != nil {
 		return fmt.Errorf("encode run: %w", err)
 	}
-	err = pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
+	err = d.within(ctx, func(tx pgx.Tx) error {
 		if err := d.stillOwner(ctx, tx); err != nil {
 			return err
 		}

@@ -152,8 +152,11 @@ func (g *Group) Outcome() (o Outcome) {
 
 // Follows compares a destination's mark with what the group builds on: its
 // sequence, and the incarnation that last claimed it against the caller's own.
+// Both only ever go up: what is lower was higher before.
 func (g *Group) Follows(sequence uint64, incarnation, own int64) error {
 	switch {
+	case incarnation < own, incarnation == own && sequence < g.Expect:
+		return fmt.Errorf("stream %s is at %d, was at %d: %w", g.Stream, sequence, g.Expect, ErrRewound)
 	case incarnation != own:
 		return ErrLost
 	case sequence != g.Expect:

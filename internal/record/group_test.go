@@ -20,11 +20,11 @@ func TestApplied(t *testing.T) {
 		"the mark it builds on":       {7, 3, 3, false, nil},
 		"there already":               {9, 3, 3, true, nil},
 		"somebody moved it on":        {8, 3, 3, false, ErrSequence},
-		"set back":                    {6, 3, 3, false, ErrSequence},
+		"set back":                    {6, 3, 3, false, ErrRewound},
 		"far ahead":                   {10, 3, 3, false, ErrSequence},
 		"claimed by another":          {7, 4, 3, false, ErrLost},
 		"stored by another's claim":   {9, 4, 3, false, ErrLost},
-		"claimed by an older, undone": {7, 2, 3, false, ErrLost},
+		"claimed by an older, undone": {7, 2, 3, false, ErrRewound},
 	} {
 		applied, err := g.Applied(test.sequence, test.incarnation, test.own)
 		if applied != test.applied || !errors.Is(err, test.err) {

@@ -14,6 +14,11 @@ var (
 	ErrOwned = errors.New("another agent owns this destination")
 	// ErrLost: another agent has taken the destination over since Claim.
 	ErrLost = errors.New("another agent has taken over this destination")
+	// ErrRewound: the destination has gone back behind what it had confirmed.
+	ErrRewound = errors.New("the database has lost commits that it had confirmed " +
+		"(a failover to a standby that was behind, or a backup was restored)")
+	// ErrUnsuited: the database is set up in a way that the agent cannot work with.
+	ErrUnsuited = errors.New("the database is not fit to be a destination")
 	// ErrSequence: the destination's mark is not the one that the group builds on.
 	ErrSequence = errors.New("the destination's position was moved by somebody else")
 )

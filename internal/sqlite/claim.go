@@ -183,7 +183,7 @@ func (d *Destination) Applied(ctx context.Context, g *record.Group) (applied boo
 func readMark(ctx context.Context, tx *sql.Tx, stream string) (sequence uint64, incarnation int64, err error) {
 	err = tx.QueryRowContext(ctx, `SELECT sequence, incarnation FROM agent_position WHERE stream = ?`, stream).Scan(&sequence, &incarnation)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = fmt.Errorf("stream %s has no mark: %w", stream, record.ErrLost)
+		err = fmt.Errorf("stream %s has no mark: %w", stream, record.ErrRewound)
 	}
 	return sequence, incarnation, err
 }

@@ -1,0 +1,159 @@
+package agent_test
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"testing"
+	"time"
+
+	"resoagent/agent"
+	"resoagent/internal/harness"
+	"resoagent/internal/pgtest"
+	"resoagent/internal/record"
+	"resoagent/internal/simulator"
+)
+
+// user makes a role that owns the schema, with settings of its own, and gives
+// the address for it.
+func user(tb testing.TB, db *harness.Database, settings ...string) string {
+	tb.Helper()
+	name := "u_" + db.Schema
+	db.Exec(tb, "CREATE ROLE "+name+" LOGIN")
+	tb.Cleanup(func() {
+		other := harness.OpenPostgres(tb, db.URL, db.Schema)
+		other.ExecAfter(tb, "REASSIGN OWNED BY "+name+" TO CURRENT_USER")
+		other.ExecAfter(tb, "DROP OWNED BY "+name)
+		other.ExecAfter(tb, "DROP ROLE "+name)
+	})
+	db.Exec(tb, "ALTER SCHEMA "+db.Schema+" OWNER TO "+name)
+	for _, s := range settings {
+		db.Exec(tb, "ALTER ROLE "+name+" SET "+s)
+	}
+	u, err := url.Parse(db.URL)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	u.User = url.User(name)
+	return u.String()
+}
+
+// An encoding and a way to read literals that role or URL ask for do not reach
+// what is stored.
+func TestEncodingOfRoleAndURL(t *testing.T) {
+	t.Parallel()
+	for _, pooled := range []bool{false, true} {
+		for _, inURL := range []bool{false, true} {
+			db := harness.NewPostgres(t)
+			s := newSetup(t, harness.NewSource(t, simulator.Options{Seed: 7, Properties: 3}), db)
+			s.config.DatabaseURL = user(t, db, "client_encoding = 'LATIN1'", "standard_conforming_strings = off")
+			if pooled {
+				s.config.DatabaseURL, s.config.Pooler = pgtest.Pooler(t, s.config.DatabaseURL), true
+			}
+			if inURL {
+				u, err := url.Parse(s.config.DatabaseURL)
+				if err != nil {
+					t.Fatal(err)
+				}
+				q := u.Query()
+				q.Set("client_encoding", "LATIN1")
+				u.RawQuery = q.Encode()
+				s.config.DatabaseURL = u.String()
+			}
+			body := `{"ListingKey":"M","ModificationTimestamp":"2024-01-01T00:00:00Z","City":"Montréal","PublicRemarks":"a\\b \u2603"}`
+			if err := s.source.AddRaw(simulator.Property, "M", "2024-01-01T00:00:00Z", "", []byte(body)); err != nil {
+				t.Fatal(err)
+			}
+			s.mustSync(t, agent.IDXProperty, agent.VOWProperty)
+			harness.Compare(t, s.source, db, harness.Feeds{IDX: true, VOW: true})
+			if n := db.Count(t, "property", "listing_key = 'M' AND city = 'Montréal'"); n != 1 {
+				t.Errorf("pooled %t, in URL %t: city is %v", pooled, inURL, db.Strings(t, "SELECT city FROM "+db.Table("property")+" WHERE listing_key = 'M'"))
+			}
+		}
+	}
+}
+
+// Time limits of the role are for people's queries, not for a sync.
+func TestTimeLimitsOfTheRole(t *testing.T) {
+	t.Parallel()
+	for _, pooled := range []bool{false, true} {
+		db := harness.NewPostgres(t)
+		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+		s.mustSync(t, agent.IDXProperty, agent.VOWProperty)
+		// One row takes longer than the limit.
+		db.Exec(t, `CREATE FUNCTION `+db.Table("slow")+`() RETURNS trigger LANGUAGE plpgsql AS
+			$$BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END$$`)
+		db.Exec(t, `CREATE TRIGGER slow AFTER INSERT ON `+db.Table("media")+` FOR EACH STATEMENT EXECUTE FUNCTION `+db.Table("slow")+`()`)
+		address := user(t, db, "statement_timeout = '200ms'", "lock_timeout = '200ms'", "idle_in_transaction_session_timeout = '200ms'")
+		db.Exec(t, "GRANT ALL ON ALL TABLES IN SCHEMA "+db.Schema+" TO u_"+db.Schema)
+		db.Exec(t, "GRANT ALL ON ALL SEQUENCES IN SCHEMA "+db.Schema+" TO u_"+db.Schema)
+		s.config.DatabaseURL = address
+		if pooled {
+			s.config.DatabaseURL, s.config.Pooler = pgtest.Pooler(t, address), true
+		}
+		s.config.RetryFor = 3 * time.Second
+		s.mustSync(t)
+		s.compare(t)
+		if n := len(of[agent.Retrying](s.log)); n > 0 {
+			t.Errorf("pooled %t: %d retries: %v", pooled, n, of[agent.Retrying](s.log)[0].Err)
+		}
+	}
+}
+
+// What a trigger of the user's refuses is a fault of that row.
+func TestTriggerRefusesARow(t *testing.T) {
+	t.Parallel()
+	db := harness.NewPostgres(t)
+	s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+	s.mustSync(t, agent.IDXProperty, agent.VOWProperty)
+	parent := db.Strings(t, "SELECT listing_key FROM "+db.Table("property")+" LIMIT 1")[0][0]
+	body := `{"RoomKey":"BAD","ListingKey":"` + parent + `","ModificationTimestamp":"2024-01-01T00:00:00Z"}`
+	if err := s.source.AddRaw(simulator.PropertyRooms, "BAD", "2024-01-01T00:00:00Z", parent, []byte(body)); err != nil {
+		t.Fatal(err)
+	}
+	db.Exec(t, `CREATE FUNCTION `+db.Table("refuse")+`() RETURNS trigger LANGUAGE plpgsql AS
+		$$BEGIN IF NEW.room_key = 'BAD' THEN RAISE EXCEPTION 'not this one'; END IF; RETURN NEW; END$$`)
+	db.Exec(t, `CREATE TRIGGER refuse BEFORE INSERT ON `+db.Table("propertyrooms")+` FOR EACH ROW EXECUTE FUNCTION `+db.Table("refuse")+`()`)
+	report := s.mustSync(t)
+	if report.Totals.Failed != 1 || db.Count(t, "agent_reject", "reason LIKE '%not this one%' AND record_key = 'BAD'") != 1 {
+		t.Errorf("%d failed; rejects: %v", report.Totals.Failed, db.Strings(t, "SELECT record_key, reason FROM "+db.Table("agent_reject")))
+	}
+}
+
+// A database that has lost commits in the middle of a run says so, and nobody
+// else is blamed; the next run goes on from what it has.
+func TestDatabaseLosesCommits(t *testing.T) {
+	t.Parallel()
+	for name, lost := range map[string]string{
+		"of the stream": "UPDATE %s SET sequence = sequence - 1 WHERE stream = 'media'",
+		"and the claim": "UPDATE %s SET incarnation = incarnation - 1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			harness.Each(t, func(t *testing.T, db *harness.Database) { losesCommits(t, db, lost) })
+		})
+	}
+}
+
+func losesCommits(t *testing.T, db *harness.Database, lost string) {
+	t.Helper()
+	s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+	s.config.Parallel = 1
+	s.mustSync(t, agent.VOWProperty)
+	stored := 0
+	s.log.on = func(e agent.Event) {
+		if g, ok := e.(agent.GroupStored); ok && g.Stream == agent.Media {
+			if stored++; stored == 2 {
+				db.ExecAfter(t, fmt.Sprintf(lost, db.Table("agent_position"))) // which does not end this goroutine
+			}
+		}
+	}
+	s.source.Set(func(f *simulator.Faults) { f.Latency = 400 * time.Millisecond }) // several groups
+	_, err := s.sync(t, agent.Media)
+	if !errors.Is(err, record.ErrRewound) || errors.Is(err, agent.ErrInUse) {
+		t.Fatalf("error %v", err)
+	}
+	s.log.on = nil
+	s.source.Set(func(f *simulator.Faults) { f.Latency = 0 })
+	s.mustSync(t)
+	s.compare(t)
+}
