@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"resoagent/checkpoint"
@@ -28,7 +29,9 @@ type Agent struct {
 	migrate func(context.Context) (migrations.Result, error)
 	live    live
 	opened  time.Time
-	closers []func() error
+
+	clockSaid atomic.Bool // that the clocks differ
+	closers   []func() error
 
 	syncing sync.Mutex // one run at a time
 
@@ -49,6 +52,8 @@ type Agent struct {
 type remote interface {
 	// SetTokens exchanges the feeds' bearer tokens from the next request on.
 	SetTokens(tokens map[string]string)
+	// Clock gives the source's time; ok is false where it does not tell.
+	Clock() (now time.Time, ok bool)
 	// Traffic tells how much was asked and received so far.
 	Traffic() (requests, bytes int64)
 }

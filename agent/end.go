@@ -5,31 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"resoagent/checkpoint"
 	"resoagent/internal/record"
 )
-
-// leaveSecond goes on behind a second that was walked by key.
-func (f *fetcher) leaveSecond() error {
-	at, err := record.ParseTimestamp(f.cursor.Timestamp)
-	if err != nil {
-		return f.place(err)
-	}
-	if !f.secondFound {
-		return f.place(ErrStuck)
-	}
-	f.second = false
-	if !at.Truncate(time.Second).Add(time.Second).Before(f.now()) {
-		// The second is not over: what it still gets must be found by the next pass.
-		f.cursor.Key, f.second = "", false
-		f.save()
-		f.cursor = checkpoint.Position{Timestamp: record.NextSecond(at)}
-		return nil
-	}
-	f.cursor = checkpoint.Position{Timestamp: record.NextSecond(at)}
-	f.save()
-	return nil
-}
 
 // confirmEnd asks the source, at the end of a full walk, whether it agrees that
 // nothing is left but the placeless records of the last page. A source that
@@ -40,16 +17,18 @@ func (f *fetcher) confirmEnd(ctx context.Context, placeless int) (done bool, err
 	}
 	n, ok, err := countWithRetry(ctx, f.source, f.query(), f.retry)
 	if err != nil {
-		return false, f.place(err)
+		return false, f.where(err)
 	}
 	switch left := n - int64(placeless); {
 	case ok && left <= 0, !ok && placeless < f.stream.sizes.Page:
 		return true, nil
+	case f.window > 0 && f.page.strays > 0:
+		return false, f.where(errStray)
 	case placeless > 0:
-		return false, f.place(fmt.Errorf("%w: %d records without key or timestamp bar the way", ErrStuck, placeless))
+		return false, f.where(fmt.Errorf("%w: %d records without a place bar the way", ErrStuck, placeless))
 	}
 	if err := f.ending.pause(ctx, incomplete{n}); err != nil {
-		return false, f.place(err)
+		return false, f.where(err)
 	}
 	return false, nil
 }

@@ -54,17 +54,11 @@ func (e *errands) fetch(ctx context.Context, st *standing, field string, keys []
 
 func (e *errands) ask(ctx context.Context, st *standing, only record.Only, arrived bool) error {
 	a := e.agent
-	quiet := func(ev Event) {
-		switch ev.(type) {
-		case Retrying, Recovered, Notice, RecordsRefused, GroupStored:
-			a.observe(ev)
-		}
-	}
 	retry := newRetrier("source, "+st.stream.name, a.config.RetryFor, a.observe)
 	f := a.fetcher(st.stream, checkpoint.Place{}, retry)
-	f.full, f.only, f.observe = true, only, quiet // an end that the count must confirm
+	f.full, f.byKey, f.only, f.observe = true, true, only, a.quiet // an end that the count must confirm
 	w := a.writer(a.ledger(st), e.runID)
-	w.errand, w.observe = true, quiet
+	w.beside, w.byKey, w.observe = (*checkpoint.Stream).Log, true, a.quiet
 	if arrived {
 		w.arrived = only.Keys
 	}
@@ -74,6 +68,14 @@ func (e *errands) ask(ctx context.Context, st *standing, only record.Only, arriv
 		return fmt.Errorf("by %s: %w", only.Field, err)
 	}
 	return nil
+}
+
+// quiet reports what is not the walk through a stream: its pages are none of that.
+func (a *Agent) quiet(e Event) {
+	switch e.(type) {
+	case Retrying, Recovered, Notice, RecordsRefused, GroupStored:
+		a.observe(e)
+	}
 }
 
 func groupCounters(g *record.Group) (n checkpoint.Counters) {

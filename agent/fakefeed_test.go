@@ -104,15 +104,15 @@ func (f *fakeFeed) matching(q record.Query) []fakeRow {
 		switch {
 		case len(q.Only.Keys) > 0 && q.Only.Field == q.Shape.Parent && !slices.Contains(q.Only.Keys, r.parent),
 			len(q.Only.Keys) > 0 && q.Only.Field == q.Shape.Key && !slices.Contains(q.Only.Keys, r.key),
-			!q.All && q.ByKey() && r.key <= q.After.Key,
-			!q.All && !q.ByKey() && q.After != (record.Cursor{}) && r.upTo(q.After.Timestamp, q.After.Key),
+			!q.All && !q.ByKey && q.After != (record.Cursor{}) && r.upTo(q.After.Timestamp, q.After.Key),
+			q.ByKey && r.key <= q.After.Key, q.Null,
 			q.From != "" && r.stamp() < q.From, q.Before != "" && r.stamp() >= q.Before:
 		default:
 			rows = append(rows, *r)
 		}
 	}
 	slices.SortFunc(rows, func(a, b fakeRow) int {
-		if q.ByKey() {
+		if q.ByKey {
 			return cmp.Compare(a.key, b.key)
 		}
 		return cmp.Or(cmp.Compare(a.stamp(), b.stamp()), cmp.Compare(a.key, b.key))

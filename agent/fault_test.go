@@ -88,8 +88,8 @@ func TestLastingFaults(t *testing.T) {
 	}{
 		"401":            {fault: simulator.Fault{Kind: simulator.Status, Status: 401}, says: "check the feed's token", requests: 3},
 		"403 with HTML":  {fault: simulator.Fault{Kind: simulator.StatusHTML}, says: "HTTP 403", requests: 3},
-		"400":            {fault: simulator.Fault{Kind: simulator.Status, Status: 400}, says: "HTTP 400", requests: 3},
-		"501":            {fault: simulator.Fault{Kind: simulator.Status, Status: 501}, says: "HTTP 501", requests: 3},
+		"400":            {fault: simulator.Fault{Kind: simulator.Status, Status: 400}, says: "HTTP 400", requests: 4},
+		"501":            {fault: simulator.Fault{Kind: simulator.Status, Status: 501}, says: "HTTP 501", requests: 4},
 		"redirect":       {fault: simulator.Fault{Kind: simulator.Redirect, Target: "https://elsewhere.example"}, says: "not followed", requests: 3},
 		"500 for ever":   {fault: simulator.Fault{Kind: simulator.Status, Status: 500}, says: "gave up after"},
 		"disorder":       {fault: simulator.Fault{Kind: simulator.Disorder}, is: agent.ErrDisorder, says: "media"},
@@ -339,7 +339,7 @@ func TestRowsFromTheFuture(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
 	now := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
-	s.config.Now = func() time.Time { return now }
+	s.clock(func() time.Time { return now })
 	for i := range 250 {
 		record := map[string]any{"ListingKey": fmt.Sprintf("F%04d", i), "ModificationTimestamp": "9999-01-01T00:00:00Z"}
 		if i < 5 {
@@ -364,6 +364,12 @@ func TestRowsFromTheFuture(t *testing.T) {
 	}
 	s.mustSync(t, agent.VOWProperty)
 	harness.Compare(t, s.source, s.db, harness.Feeds{VOW: true})
+}
+
+// clock sets the agent's clock and the source's.
+func (s *setup) clock(now func() time.Time) {
+	s.config.Now = now
+	s.source.Set(func(f *simulator.Faults) { f.ClockOffset = time.Until(now()) })
 }
 
 // The acknowledgement of a COMMIT is lost: the group is there, and is neither
@@ -483,7 +489,7 @@ func TestHiddenMicrosecondsInTheFuture(t *testing.T) {
 	o.Faults.Precision = simulator.HiddenMicroseconds
 	s := newSetup(t, harness.NewSource(t, o), harness.NewSQLite(t))
 	now := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
-	s.config.Now = func() time.Time { return now }
+	s.clock(func() time.Time { return now })
 	if err := s.source.Add(simulator.Property, map[string]any{"ListingKey": "F1", "ModificationTimestamp": "2099-01-01T00:00:00.5Z"}); err != nil {
 		t.Fatal(err)
 	}

@@ -13,71 +13,106 @@ import (
 )
 
 const (
-	// horizon is how far into the future the saved position may go.
-	horizon = 24 * time.Hour
 	// maxBatchBytes ends a batch early, so that memory depends on bytes and not
 	// on how large a source's records are.
 	maxBatchBytes = 1 << 20
 	// endAsked is how often an empty page is asked for before it is believed.
 	endAsked = 2
+	// mostLinks is how many empty pages in a row may lead on by a link.
+	mostLinks = 1000
 )
 
 // chunk is what the fetcher hands to the writer: a batch of records, and the
 // place to save once they are stored.
 type chunk struct {
-	batch   record.Batch
-	cursor  checkpoint.Position
-	second  bool
-	rows    int  // records of the page up to here
-	pageEnd bool // the page is complete
-	unfit   int64
+	batch    record.Batch
+	place    checkpoint.Place    // where the walk resumes
+	position checkpoint.Position // as in fetcher
+	unfit    int64
 }
 
-// fetcher walks a stream. It keeps two places: cursor, where the source is
-// asked to go on, and saved, which the writer stores. They differ only for
-// records from the future, which are stored but do not move the saved place.
+// fetcher walks a stream. It keeps three places: cursor, where the source is
+// asked to go on; saved, where the walk resumes after a crash; and position, where
+// the next pass begins. saved lags behind cursor while the order of a page is in
+// doubt, and position never passes the present.
 type fetcher struct {
 	source  *paced
 	stream  *stream
-	full    bool        // believe the end only when the count of what remains agrees
-	only    record.Only // of an errand
+	full    bool // believe the end only when the count of what remains agrees
 	out     chan<- chunk
 	retry   *retrier
 	ending  *retrier // for an end that the source's count contradicts
 	observe func(Event)
-	now     func() time.Time
+	present func() time.Time
 
-	start        checkpoint.Place // where the walk began
-	window       int              // for people; 0: not a window
-	from, before string           // bounds of a window; "" for none
+	start  checkpoint.Place // where the walk began
+	window int              // for people; 0: not a window
+	bounds bounds
+	byKey  bool        // by key alone, and not by timestamp
+	null   bool        // records without a timestamp
+	only   record.Only // of an errand
 
 	againUntil    time.Time // up to here the last pass has read already; zero: nothing
 	cursor, saved checkpoint.Position
-	second        bool
-	savedSecond   bool // whether saved is inside a second that is walked by key
-	page          int  // pages begun
-	rows          int  // records of this page
-	batches       int  // batches of this page
+	position      checkpoint.Position // zero: none yet
+	second        bool                // a second is walked by key
+	savedSecond   bool                // whether saved is inside such a second
+	secondFound   bool                // it has records at all
+	number        int                 // pages begun
+	page          sheet
+	previous      uint64 // signature of the page before
+	empty         int    // empty pages in a row
+	disorders     int    // pages in a row that were asked for again for their order
+	strayed       int    // records outside the window
+	readAgain     int    // records that the last pass has read
+	tally         tally
 
-	readAgain, readAgainInAll int // records of this page, and of the walk, that the last pass has read
-	empty                     int // empty pages in a row
-	batch                     record.Batch
-	batchBytes                int
-	blocked                   time.Duration // of this page's time, waiting for the writer
-	unfit                     int64
+	batch      record.Batch
+	batchBytes int
+	unfit      int64
+}
 
-	disordered  bool // this page's timestamps went backwards
-	disorders   int  // pages in a row that were asked for again because of that
-	last        time.Time
-	signature   uint64              // of this page's keys and timestamps, whatever their order
-	previous    uint64              // of the page before
-	sameInstant bool                // all of the page has one timestamp
-	secondFound bool                // the second walked by key has records at all
-	pageStart   checkpoint.Position // cursor and saved when the page began
-	pageSaved   checkpoint.Position
-	pageResumed bool            // begun in the middle, after a restart
-	placed      bool            // some record of the page is a place to resume from
-	placeless   map[string]bool // records of the pass that are none, by their reject key
+// bounds are those of a window.
+type bounds struct {
+	from, before     string // "" for none
+	fromAt, beforeAt time.Time
+}
+
+func boundsOf(from, before string) bounds {
+	b := bounds{from: from, before: before}
+	b.fromAt, _ = record.ParseTimestamp(from) // our own whole seconds, or none
+	b.beforeAt, _ = record.ParseTimestamp(before)
+	return b
+}
+
+// holds reports whether a timestamp lies between the bounds.
+func (b *bounds) holds(at time.Time) bool {
+	return (b.from == "" || !at.Before(b.fromAt)) && (b.before == "" || at.Before(b.beforeAt))
+}
+
+// sheet is what is known of the page in hand.
+type sheet struct {
+	start, saved checkpoint.Position // the fetcher's cursor and saved when it began
+	position     checkpoint.Position
+	tally        tally
+	asked        time.Time // what lies before it was not asked for
+	resumed      bool      // begun in the middle, after a restart
+	beyond       bool      // begun ahead of the present
+
+	rows, batches int
+	readAgain     int           // records that the last pass has read
+	blocked       time.Duration // waiting for the writer
+	signature     uint64        // of keys and timestamps, whatever their order
+	sameInstant   bool          // all of it has one timestamp
+	last          time.Time
+	placed        int                 // records that moved the place
+	below, strays int                 // records before what was asked for; outside the window
+	ahead         checkpoint.Position // the last record ahead of the present; zero: there is none
+	disordered    bool                // its timestamps went backwards
+
+	// Records that moved no place come again with the next page where they were the
+	// last of this one; loose are this page's, and known those of the one before.
+	loose, known map[uint64]struct{}
 }
 
 // run walks until the source has no more. It closes out; the last chunk it
@@ -89,20 +124,24 @@ func (f *fetcher) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if n > 0 && !f.placed {
-			// Records without key or timestamp, and nothing else: they are stored
-			// as rejects, but there is no way past them, as at an empty page.
-			if err := f.send(ctx, true); err != nil {
-				return err
-			}
-		}
-		if n > 0 && f.placed {
+		f.judge()
+		switch p := &f.page; {
+		case p.placed > 0 || p.disordered:
 			f.empty = 0
 			f.ending.succeeded()
 			if err := f.advance(ctx, n); err != nil {
 				return err
 			}
+			if f.window > 0 && f.strayed > f.stream.sizes.Page {
+				return f.where(errStray)
+			}
 			continue
+		case n > 0:
+			// Records without a place, and nothing else: they are stored, but there is
+			// no way past them, as at an empty page.
+			if err := f.send(ctx, true); err != nil {
+				return err
+			}
 		}
 		if f.empty++; f.empty < endAsked {
 			continue
@@ -126,216 +165,156 @@ func (f *fetcher) run(ctx context.Context) error {
 
 // fetchPage asks for a page and hands its records on; n is how many came. An
 // attempt that breaks in the middle is taken up again behind the last good
-// record.
+// record. An empty page that has a link to another is no end: the link is
+// followed until something comes, and behind that it goes on by timestamp and key.
 func (f *fetcher) fetchPage(ctx context.Context) (n int, err error) {
 	f.beginPage()
-	before := f.rows
+	before := f.page.rows
 	var took, waited time.Duration
-	f.blocked = 0
+	var links circle
 	for {
 		begun := time.Now()
 		q := f.query()
-		q.Second, q.Top = f.second, f.stream.sizes.Page-f.rows
-		_, spent, err := f.source.timed(ctx, q, func(r record.Record) error { return f.take(ctx, r) })
+		q.Top, q.Next = f.stream.sizes.Page-f.page.rows, links.last
+		end, spent, err := f.source.timed(ctx, q, func(r record.Record) error { return f.take(ctx, r) })
 		waited += spent
 		took += time.Since(begun) - spent
-		if err == nil {
+		if f.page.rows > before {
+			links.last = ""
+		}
+		if err == nil && (f.page.rows > before || end.Next == "") {
 			break
+		}
+		if err == nil {
+			if err := links.follow(end.Next); err != nil {
+				return 0, f.where(err)
+			}
+			continue
 		}
 		paused := time.Now()
 		if err := f.retry.pause(ctx, err); err != nil {
-			return 0, f.place(err)
+			return 0, f.where(err)
 		}
 		var slow throttled
 		if errors.As(err, &slow) && slow.Throttled() {
 			waited += time.Since(paused)
 		}
-		if f.rows >= f.stream.sizes.Page {
+		if f.page.rows >= f.stream.sizes.Page {
 			break // the page was whole already; only its end was lost
 		}
 	}
 	f.retry.succeeded()
 	f.observe(PageFetched{
-		Stream: f.stream.name, Page: f.page, Records: f.rows, ReadAgain: f.readAgain, Took: took - f.blocked, Waited: waited, Again: f.empty > 0, Window: f.window,
+		Stream: f.stream.name, Page: f.number, Records: f.page.rows, ReadAgain: f.page.readAgain, Took: took - f.page.blocked, Waited: waited, Again: f.empty > 0, Window: f.window,
 	})
-	if f.rows == 0 {
-		f.page-- // an empty page is none
+	if f.page.rows == 0 {
+		f.number-- // an empty page is none
 	}
-	return f.rows - before, nil
+	return f.page.rows - before, nil
+}
+
+// circle finds out when links lead back to where they came from.
+type circle struct {
+	last string // the link to follow; "" for none
+	seen map[uint64]struct{}
+}
+
+func (c *circle) follow(link string) error {
+	if c.seen == nil {
+		c.seen = make(map[uint64]struct{})
+	}
+	id := hashOf(link)
+	if _, again := c.seen[id]; again || len(c.seen) == mostLinks {
+		return fmt.Errorf("%w: next links lead on and on, and no record comes (%d empty pages)", ErrStuck, len(c.seen)+1)
+	}
+	c.seen[id], c.last = struct{}{}, link
+	return nil
+}
+
+// hashOf tells texts apart that are too many, or too long, to keep.
+func hashOf(text string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(text)) // a hash never fails
+	return h.Sum64()
 }
 
 // query asks for what lies before the fetcher.
 func (f *fetcher) query() record.Query {
-	return record.Query{
+	q := record.Query{
 		Shape: f.stream.shape, Feed: f.stream.feed, Filter: f.stream.filter, After: record.Cursor(f.cursor), Only: f.only,
-		From: f.from, Before: f.before,
+		From: f.bounds.from, Before: f.bounds.before, ByKey: f.byKey, Null: f.null,
 	}
-}
-
-// byKey reports whether it walks in the order of keys, whatever the timestamps.
-func (f *fetcher) byKey() bool {
-	q := f.query()
-	return q.ByKey()
+	if f.second {
+		// A window's borders are whole seconds, so that they need not be said.
+		q.ByKey, q.From = true, f.cursor.Timestamp
+		if at, err := record.ParseTimestamp(f.cursor.Timestamp); err == nil {
+			q.Before = record.NextSecond(at)
+		}
+	}
+	return q
 }
 
 func (f *fetcher) beginPage() {
-	if !f.pageResumed {
-		f.rows, f.batches = 0, 0
-		f.page++
+	p := sheet{
+		start: f.cursor, saved: f.saved, position: f.position, tally: f.tally.numbers(), sameInstant: true, known: f.page.loose,
+		loose: make(map[uint64]struct{}),
 	}
-	f.pageResumed = false
-	f.pageStart, f.pageSaved = f.cursor, f.saved
-	f.disordered, f.placed, f.readAgain = false, false, 0
-	f.previous, f.signature = f.signature, 0
-	f.sameInstant = true
-	f.last = time.Time{}
-	if t, err := record.ParseTimestamp(f.cursor.Timestamp); err == nil && !f.second {
-		f.last = t
-	}
-	f.observe(PageStarted{
-		Stream: f.stream.name, Feed: f.stream.feed, Page: f.page, From: cmp.Or(f.cursor.Timestamp, f.from), Again: f.empty > 0, Window: f.window,
-	})
-}
-
-// take receives one record of the page.
-func (f *fetcher) take(ctx context.Context, r record.Record) error {
-	// Before anything moves: the batch in hand is saved with the place behind
-	// its own last record.
-	again := f.again(&r)
-	if again {
-		f.readAgain++
-		f.readAgainInAll++
-	}
-	if again != f.batch.Again {
-		if len(f.batch.Records) > 0 {
-			if err := f.send(ctx, false); err != nil {
-				return err
-			}
-		}
-		f.batch.Again = again
-	}
-	f.rows++
-	f.unfit += int64(len(r.Unfit))
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(r.RejectKey() + "\x00" + r.Timestamp)) // a hash never fails
-	f.signature += h.Sum64()
-	if r.Key == "" || r.Time.IsZero() && !f.byKey() {
-		// No place to resume from, so it comes again with the next page where it
-		// was the last of this one.
-		if f.placeless[r.RejectKey()] {
-			return nil
-		}
-		f.placeless[r.RejectKey()] = true
+	if f.page.resumed {
+		p.rows, p.batches = f.page.rows, f.page.batches
 	} else {
-		f.move(&r)
+		f.number++
 	}
-	f.batchBytes += r.Size()
-	f.batch.Records = append(f.batch.Records, r)
-	if len(f.batch.Records) >= f.stream.sizes.Batch || f.batchBytes >= maxBatchBytes {
-		return f.send(ctx, false)
+	f.previous = f.page.signature
+	if at, err := record.ParseTimestamp(f.cursor.Timestamp); err == nil && !f.second && !f.byKey {
+		p.asked = at
+		if p.beyond = at.After(f.present()); !p.beyond {
+			p.last = at
+		}
 	}
-	return nil
-}
-
-// move advances the cursor to a record with key and timestamp: also one that is
-// rejected for another reason is a place to resume from.
-func (f *fetcher) move(r *record.Record) {
-	f.placed = true
-	if f.disordered {
-		return
-	}
-	if f.second || f.byKey() {
-		f.secondFound = f.second
-		f.cursor.Key = r.Key
-		f.save()
-		return
-	}
-	if r.Time.Before(f.last) {
-		// From here on nothing of this page moves the saved place: it goes back
-		// to where the page began.
-		f.disordered, f.saved = true, f.pageSaved
-		return
-	}
-	if !f.last.IsZero() && r.Time.After(f.last) {
-		f.sameInstant = false
-	}
-	f.last = r.Time
-	f.cursor = checkpoint.Position{Timestamp: r.Timestamp, Key: r.Key}
-	f.save()
-}
-
-// save lets the saved place follow the cursor, but not into the future.
-func (f *fetcher) save() {
-	at, err := record.ParseTimestamp(f.cursor.Timestamp)
-	if err == nil && !at.After(f.now().Add(horizon)) {
-		f.saved, f.savedSecond = f.cursor, f.second
-	}
+	f.page = p
+	f.observe(PageStarted{
+		Stream: f.stream.name, Feed: f.stream.feed, Page: f.number, From: cmp.Or(f.cursor.Timestamp, f.bounds.from), Again: f.empty > 0, Window: f.window,
+	})
 }
 
 // send hands the batch to the writer, which may make it wait.
 func (f *fetcher) send(ctx context.Context, pageEnd bool) error {
+	p := &f.page
 	if len(f.batch.Records) > 0 {
-		f.batches++
+		p.batches++
 	}
-	f.batch.Page, f.batch.Number = f.page, f.batches
-	c := chunk{
-		batch: f.batch, cursor: f.saved, second: f.savedSecond, rows: f.rows, pageEnd: pageEnd, unfit: f.unfit,
-	}
+	f.batch.Page, f.batch.Number = f.number, p.batches
+	c := chunk{batch: f.batch, position: f.position, unfit: f.unfit, place: checkpoint.Place{
+		Cursor: f.saved, Second: f.savedSecond, Page: f.number, Batch: p.batches, PageRows: p.rows, PageDone: pageEnd,
+		Came: f.tally.came, Young: f.tally.young, Later: f.tally.later,
+	}}
 	f.batch, f.batchBytes, f.unfit = record.Batch{}, 0, 0
 	begun := time.Now()
 	select {
 	case f.out <- c:
-		f.blocked += time.Since(begun)
+		p.blocked += time.Since(begun)
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// advance ends a page that had records and decides where the next one begins.
-func (f *fetcher) advance(ctx context.Context, n int) error {
-	if f.disordered {
-		// What came is stored, but nothing is known of what lies between: the
-		// page is asked for again.
-		f.cursor, f.saved = f.pageStart, f.pageSaved
-		if f.disorders++; f.disorders > 1 {
-			return errors.Join(f.send(ctx, true), f.place(ErrDisorder))
-		}
-		return f.send(ctx, true)
-	}
-	f.disorders = 0
-	stuck := f.cursor == f.pageStart || (f.sameInstant && f.signature == f.previous)
-	if !stuck {
-		return f.send(ctx, true)
-	}
-	if f.second || f.byKey() || f.pageStart == (checkpoint.Position{}) {
-		return errors.Join(f.send(ctx, true), f.place(fmt.Errorf("%w (%d records)", ErrStuck, n)))
-	}
-	// The source prints less precision than it filters by: the same second
-	// comes again and again. It is walked by key alone, from its beginning.
-	f.second, f.secondFound, f.signature = true, false, 0
-	f.cursor = checkpoint.Position{Timestamp: f.cursor.Timestamp}
-	f.save()
-	f.observe(Notice{Text: fmt.Sprintf("%s: the source repeats the second %s; walking it by key", f.stream.name, f.cursor.Timestamp)})
-	return f.send(ctx, true)
-}
-
-// place says where the walk stood.
-func (f *fetcher) place(err error) error {
+// where says where the walk stood.
+func (f *fetcher) where(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	where := fmt.Sprintf("page %d", f.page)
+	where := fmt.Sprintf("page %d", f.number)
 	if f.window > 0 {
-		where = fmt.Sprintf("window %d, page %d", f.window, f.page)
+		where = fmt.Sprintf("window %d, page %d", f.window, f.number)
 	}
 	switch {
+	case f.byKey:
+		where += fmt.Sprintf(", by key, behind %q", f.cursor.Key)
 	case f.cursor.Timestamp != "":
 		where += fmt.Sprintf(", behind %s, key %q", f.cursor.Timestamp, f.cursor.Key)
-	case f.cursor.Key != "":
-		where += fmt.Sprintf(", behind key %q", f.cursor.Key)
-	case f.from != "":
-		where += ", from " + f.from
+	case f.bounds.from != "":
+		where += ", from " + f.bounds.from
 	default:
 		where += ", at the beginning"
 	}

@@ -18,8 +18,8 @@ import (
 func TestOddSources(t *testing.T) {
 	t.Parallel()
 	for name, faults := range map[string]func(*simulator.Faults){
-		"counts too low": func(f *simulator.Faults) { f.CountDelta = -20 },
-		"no counts":      func(f *simulator.Faults) { f.CountAbsent = true },
+		"counts too low":    func(f *simulator.Faults) { f.CountDelta = -20 },
+		"no counts":         func(f *simulator.Faults) { f.CountAbsent = true },
 		"pages of any size": func(f *simulator.Faults) { f.TopIgnored = true },
 		"a byte order mark": func(f *simulator.Faults) {
 			f.ByteOrderMark = true

@@ -13,14 +13,28 @@ import (
 // interrupted goes on where it stood. What is read a second time and found
 // unchanged is not counted a second time.
 
-// lookBack sets a new pass's cursor back.
-func lookBack(p *checkpoint.Pass, by time.Duration) {
+// lookBack sets a new pass's cursor back: as far as told, or to where the pass
+// before was last held against the source's count, if that is farther.
+func lookBack(s *checkpoint.Stream, by time.Duration) {
+	p := s.Pass
 	at, err := record.ParseTimestamp(p.Cursor.Timestamp)
 	if by <= 0 || err != nil {
 		return
 	}
 	p.Again = p.Cursor.Timestamp
 	p.Cursor = checkpoint.Position{Timestamp: record.WholeSecond(at.Add(-by))}
+	if earlier(s.Checked, p.Cursor.Timestamp) {
+		p.Cursor.Timestamp = s.Checked
+	}
+}
+
+// spanFrom is the first timestamp of which a walk from a cursor brings all.
+func spanFrom(c checkpoint.Position) string {
+	at, err := record.ParseTimestamp(c.Timestamp)
+	if err != nil || c.Key == "" {
+		return c.Timestamp
+	}
+	return record.NextSecond(at)
 }
 
 // from is what the pass shall bring news of: what lies behind it is counted and

@@ -45,9 +45,11 @@ func (st *standing) begin(force bool, lookback time.Duration, now time.Time) (re
 	default:
 		s.Pass = &checkpoint.Pass{Place: checkpoint.Place{Cursor: *s.Position}}
 		if !s.LastFinishedAt.IsZero() {
-			lookBack(s.Pass, lookback)
+			lookBack(s, lookback)
 		}
+		s.Pass.From = spanFrom(s.Pass.Cursor)
 	}
+	s.Pass.Span = &checkpoint.Span{From: s.Pass.From}
 	s.Pass.StartedAt = now.UTC()
 	return false
 }
@@ -69,9 +71,9 @@ type passWork struct {
 func (p *passWork) add(f *fetcher, w *writer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.pages += f.page - f.start.Page
+	p.pages += f.number - f.start.Page
 	p.unfit += w.unfit
-	p.again += int64(f.readAgainInAll)
+	p.again += int64(f.readAgain)
 }
 
 // pass walks one stream from where it stands until the source has no more. With
@@ -90,6 +92,8 @@ func (a *Agent) pass(ctx context.Context, runID string, st *standing, force bool
 		return PassReport{}, err
 	}
 	a.live.set(st.stream.name, st.state)
+	at, err := record.ParseTimestamp(p.Cursor.Timestamp)
+	behind := resumed && err == nil && at.After(a.present())
 	next := p.Batch + 1
 	if p.PageDone {
 		next = 1
@@ -108,9 +112,10 @@ func (a *Agent) pass(ctx context.Context, runID string, st *standing, force bool
 		Resumed: resumed, Batch: next, Batches: st.stream.batches(), Done: st.state.Counters.Seen(),
 		Total: p.Total, Keys: a.keys.Stats().Keys, Windows: windows,
 	})
-	err := a.walks(ctx, st, work, retry)
+	err = a.walks(ctx, st, work)
 	report := PassReport{
 		Stream: st.stream.name, Counters: st.state.Counters, Pages: work.pages, Unfit: work.unfit, ReadAgain: work.again, Duration: time.Since(begun),
+		Gap: st.state.Gap, behind: behind,
 	}
 	if err != nil {
 		return report, err
@@ -142,7 +147,7 @@ func (a *Agent) survey(ctx context.Context, st *standing, resumed bool, work *pa
 			work.fresh = !p.Forced
 		}
 	}
-	if !resumed || (a.config.Parallel > 1 && p.Total != nil && len(p.Windows) == 0) {
+	if !resumed || (a.config.Parallel > 1 && p.Total != nil && len(p.Windows) == 0 && !p.Alone) {
 		q := record.Query{Shape: st.stream.shape, Feed: st.stream.feed, Filter: st.stream.filter, After: st.from()}
 		n, ok, err := countWithRetry(ctx, a.source, q, retry)
 		if err != nil {
@@ -170,31 +175,79 @@ func (a *Agent) survey(ctx context.Context, st *standing, resumed bool, work *pa
 
 // walks walks the windows of a pass, if it has any, and then what lies behind
 // them.
-func (a *Agent) walks(ctx context.Context, st *standing, work *passWork, retry *retrier) error {
+func (a *Agent) walks(ctx context.Context, st *standing, work *passWork) error {
 	l := a.ledger(st)
-	if err := a.sideBySide(ctx, l, work); err != nil {
+	err := a.sideBySide(ctx, l, work)
+	if errors.Is(err, errStray) {
+		a.notice(true, "%v; going on without windows, one page after the other", err)
+		l.giveUp()
+		err = nil
+	}
+	if err != nil {
 		return err
 	}
 	p := st.state.Pass
-	f, w := a.fetcher(st.stream, p.Place, retry), a.writer(l, work.runID)
+	f, w := a.fetcher(st.stream, p.Place, a.retrier(st.stream)), a.writer(l, work.runID)
 	f.full, f.againUntil = p.Full, work.againUntil
 	w.fresh, w.forced = work.fresh, work.forced
 	w.place = func(s *checkpoint.Stream) *checkpoint.Place { return &s.Pass.Place }
-	w.end = func(s *checkpoint.Stream) error { return endPass(s, a.now()) }
-	err := a.walk(ctx, f, w)
+	span := a.spanOf(&st.state)
+	var short shortfall
+	if span != nil {
+		f.tally.from, f.tally.old, f.tally.before = whole(span.From), whole(span.Old), whole(span.Before)
+		c := check{agent: a, ledger: l, fetch: f, write: w, retry: a.retrier(st.stream), span: *span, forced: p.Forced, full: p.Full}
+		if p.Gap != nil {
+			c.before = p.Gap.Records
+		}
+		w.check = func(ctx, write context.Context) (err error) { short, err = c.run(ctx, write); return err }
+	}
+	w.end = func(s *checkpoint.Stream) error { endPass(s, short, a.now()); return nil }
+	err = a.walk(ctx, f, w)
 	work.add(f, w)
+	if err == nil && short.young > 0 {
+		a.notice(false, "%s: the source counts %d records more in the last minutes than have come; the next pass reads them again and counts again",
+			st.stream.name, short.young)
+	}
 	return err
 }
 
-// endPass makes a pass one that has finished.
-func endPass(s *checkpoint.Stream, now time.Time) error {
-	if err := movePosition(s); err != nil {
-		return err
+// spanOf is the span that the last walk of a pass is held against, from its
+// beginning on; nil for a pass that was begun by a version which did not count.
+// What the pass before has read, or what is older than the lookback, is read for
+// the last time: there the source has no excuse.
+func (a *Agent) spanOf(s *checkpoint.Stream) *checkpoint.Span {
+	p := *s.Pass
+	if p.Span == nil || p.Span.Before != "" {
+		return p.Span
 	}
+	now := a.present()
+	old := record.WholeSecond(now.Add(-a.config.Lookback))
+	if earlier(old, s.Read) {
+		old = s.Read
+	}
+	p.Span = &checkpoint.Span{From: p.Span.From, Old: old, Before: record.WholeSecond(now)}
+	if earlier(p.Span.Before, old) {
+		p.Span.Old = p.Span.Before
+	}
+	s.Pass = &p
+	return p.Span
+}
+
+// whole reads a timestamp of the agent's own; "" is the beginning.
+func whole(text string) time.Time {
+	at, err := record.ParseTimestamp(text)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// endPass makes a pass one that has finished.
+func endPass(s *checkpoint.Stream, short shortfall, now time.Time) {
+	settleGap(s, short, now)
 	s.Pass = nil
 	s.LastFinishedAt = now.UTC()
 	s.Log(s.Counters)
-	return nil
 }
 
 // walk runs a fetcher and a writer side by side until the source has no more.
@@ -221,6 +274,9 @@ func (a *Agent) walk(ctx context.Context, f *fetcher, w *writer) error {
 		stopFetching() // it may be waiting to hand on a chunk, or asleep
 	}
 	fetchErr := <-fetched
+	if err == nil && fetchErr == nil && w.check != nil {
+		err = w.check(ctx, writeCtx)
+	}
 	if err == nil {
 		// Everything has arrived: the last group, and the end of the walk if the
 		// fetcher has come to it, are one commit.
@@ -238,21 +294,27 @@ func (a *Agent) walk(ctx context.Context, f *fetcher, w *writer) error {
 func (a *Agent) writer(l *ledger, runID string) *writer {
 	return &writer{
 		ledger: l, file: a.file, keys: a.keys, stream: l.stream, runID: runID, observe: a.observe, limit: maxGroupBytes,
-		retry: newRetrier("destination, "+l.stream.name, a.config.RetryFor, a.observe), present: a.now,
+		retry: newRetrier("destination, "+l.stream.name, a.config.RetryFor, a.observe), present: a.present,
 	}
+}
+
+// retrier is one for questions about a stream.
+func (a *Agent) retrier(s *stream) *retrier {
+	return newRetrier("source, "+s.name, a.config.RetryFor, a.observe)
 }
 
 // fetcher walks on from a place, by itself.
 func (a *Agent) fetcher(s *stream, from checkpoint.Place, retry *retrier) *fetcher {
 	f := &fetcher{
-		source: a.source, stream: s, retry: retry, observe: a.observe, now: a.now, start: from,
+		source: a.source, stream: s, retry: retry, observe: a.observe, present: a.present, start: from,
 		ending: newRetrier("source, end of "+s.name, a.config.RetryFor, a.observe),
-		cursor: from.Cursor, saved: from.Cursor, second: from.Second, savedSecond: from.Second, page: from.Page,
-		secondFound: from.Second && from.Cursor.Key != "", placeless: make(map[string]bool),
+		cursor: from.Cursor, saved: from.Cursor, second: from.Second, savedSecond: from.Second, number: from.Page,
+		secondFound: from.Second && from.Cursor.Key != "",
+		tally:       tally{came: from.Came, young: from.Young, later: from.Later},
 	}
 	if from.Page > 0 && !from.PageDone && from.PageRows < s.sizes.Page {
 		// Go on in the middle of the page: ask for as many as it still has.
-		f.pageResumed, f.rows, f.batches = true, from.PageRows, from.Batch
+		f.page = sheet{resumed: true, rows: from.PageRows, batches: from.Batch}
 	}
 	return f
 }

@@ -15,7 +15,7 @@ func (w *writer) report(chunks []chunk, g *record.Group, e entered) {
 		done += counters(b).Seen()
 		skipped += int64(b.Skipped)
 		w.reportRefused(b)
-		if !c.pageEnd {
+		if !c.place.PageDone {
 			continue
 		}
 		n := w.page

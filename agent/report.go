@@ -17,6 +17,18 @@ type Report struct {
 	Mirrored bool                // the run is in SyncLog
 }
 
+// Missing is how many records the source counts in the streams of the run and has
+// not sent.
+func (r Report) Missing() (n int64) {
+	for i, p := range r.Passes {
+		last := i+1 == len(r.Passes) || r.Passes[i+1].Stream != p.Stream
+		if last && p.Gap != nil {
+			n += p.Gap.Records
+		}
+	}
+	return n
+}
+
 // PassReport says what a pass did. The counters of a pass that was resumed
 // include what was done before.
 type PassReport struct {
@@ -28,7 +40,12 @@ type PassReport struct {
 	ReadAgain int64
 	Unfit     int64 // values that did not fit their typed column and are null there
 	Duration  time.Duration
-	Check     *Check // after a first backfill whose source counts
+	Check     *Check          // after a first backfill whose source counts
+	Gap       *checkpoint.Gap // what the source counts and has not sent; nil: nothing
+
+	// The pass went on ahead of the present, so what has come since it was
+	// interrupted is not in it.
+	behind bool
 }
 
 // Check compares what a first backfill stored with what the source counts.

@@ -63,6 +63,7 @@ func (a *Agent) run(outer context.Context, streams []*stream, sel Selection, rep
 		}
 	}()
 	defer func() { err = inUse(err) }()
+	a.clockSaid.Store(false)
 	crashpoint.At(crashpoint.Claimed)
 	if err := a.beginJournal(report); err != nil {
 		return err
@@ -100,18 +101,33 @@ func (a *Agent) run(outer context.Context, streams []*stream, sel Selection, rep
 			}
 			crashpoint.At(crashpoint.ErrandDone)
 		}
-		pass, err := a.pass(ctx, report.ID, all[s.name], sel.Force)
-		report.Totals.Add(pass.Counters)
-		if err != nil {
+		if err := a.passes(ctx, report, all[s.name], sel.Force); err != nil {
 			return a.blameFilter(ctx, s, err)
 		}
-		report.Passes = append(report.Passes, pass)
-		crashpoint.At(crashpoint.PassDone)
 	}
 	if err := a.noteFigures(ctx); err != nil {
 		return err
 	}
 	return a.finish(ctx, report)
+}
+
+// passes brings one stream up to date. A pass that was interrupted while it was
+// ahead of the present goes on there and ends, and another one brings what has
+// come since.
+func (a *Agent) passes(ctx context.Context, report *Report, st *standing, force bool) error {
+	for {
+		pass, err := a.pass(ctx, report.ID, st, force)
+		report.Totals.Add(pass.Counters)
+		if err != nil {
+			return err
+		}
+		crashpoint.At(crashpoint.PassDone)
+		report.Passes = append(report.Passes, pass)
+		if !pass.behind {
+			return nil
+		}
+		force = false
+	}
 }
 
 // inUse tells a lost ownership from other errors.

@@ -261,7 +261,7 @@ func TestOrphansOfAnEarlierGroup(t *testing.T) {
 	dest := &noted{}
 	a := &Agent{config: DefaultConfig(), dest: dest, file: file, keys: keys}
 	w := a.writer(a.ledger(&standing{stream: a.config.stream(Media), next: 1}), "run")
-	w.errand, w.arrived = true, []string{"P", "Q"}
+	w.beside, w.arrived = (*checkpoint.Stream).Log, []string{"P", "Q"}
 	for _, parent := range []string{"P", "Q"} {
 		w.begin()
 		r := photo(parent, time.Now(), 1)

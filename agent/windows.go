@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -54,7 +55,7 @@ func (a *Agent) cut(ctx context.Context, st *standing, left int64, retry *retrie
 	}
 	c := &cutter{agent: a, st: st, number: n, target: left / n}
 	first, ok, err := c.first(ctx, retry)
-	end := a.now().Add(-max(a.config.Lookback, nearest)).Truncate(time.Second)
+	end := a.present().Add(-max(a.config.Lookback, nearest)).Truncate(time.Second)
 	if err != nil || !ok || !first.Before(end) {
 		return nil, err
 	}
@@ -169,7 +170,8 @@ func (c *cutter) windows(parts []part) (windows []checkpoint.Window) {
 		all += p.records
 	}
 	n := c.number
-	w := checkpoint.Window{Place: checkpoint.Place{Cursor: c.st.state.Pass.Cursor}}
+	p := c.st.state.Pass
+	w := checkpoint.Window{Place: checkpoint.Place{Cursor: p.Cursor, Came: p.Came + p.Young + p.Later}}
 	end := func(at time.Time) {
 		if w.Before = record.WholeSecond(at); w.Before == w.From {
 			return // no time between two borders
@@ -199,26 +201,31 @@ func (c *cutter) windows(parts []part) (windows []checkpoint.Window) {
 // sideBySide walks the windows of a pass, several at a time and in the order of
 // time. The first that fails stops the others, which save what they have.
 func (a *Agent) sideBySide(ctx context.Context, l *ledger, p *passWork) error {
-	windows := slices.Clone(l.st.state.Pass.Windows)
+	windows, span := slices.Clone(l.st.state.Pass.Windows), l.st.state.Pass.Span
 	lanes := min(a.config.Parallel, len(windows))
 	walks := make([]func(context.Context) error, 0, len(windows))
 	for i := range windows {
 		if windows[i].Done {
 			continue
 		}
-		walks = append(walks, func(ctx context.Context) error { return a.walkWindow(ctx, l, p, i+1, windows[i], lanes) })
+		walks = append(walks, func(ctx context.Context) error { return a.walkWindow(ctx, l, p, i+1, windows[i], span, lanes) })
 	}
 	return together(ctx, lanes, walks)
 }
 
-func (a *Agent) walkWindow(ctx context.Context, l *ledger, p *passWork, number int, x checkpoint.Window, lanes int) error {
-	retry := newRetrier("source, "+l.stream.name, a.config.RetryFor, a.observe)
-	f, w := a.fetcher(l.stream, x.Place, retry), a.writer(l, p.runID)
+func (a *Agent) walkWindow(ctx context.Context, l *ledger, p *passWork, number int, x checkpoint.Window, span *checkpoint.Span, lanes int) error {
+	f, w := a.fetcher(l.stream, x.Place, a.retrier(l.stream)), a.writer(l, p.runID)
 	f.full, f.againUntil, f.window = true, p.againUntil, number
-	f.from, f.before = x.From, x.Before
+	f.bounds = boundsOf(x.From, x.Before)
 	w.window, w.limit, w.fresh, w.forced = number, maxGroupBytes/lanes, p.fresh, p.forced
 	w.place = func(s *checkpoint.Stream) *checkpoint.Place { return &findWindow(s, x.Before).Place }
-	w.end = func(s *checkpoint.Stream) error { return endWindow(s, x.Before) }
+	var short shortfall
+	if span != nil {
+		c := check{agent: a, ledger: l, fetch: f, write: w, retry: a.retrier(l.stream), forced: p.forced}
+		c.span = checkpoint.Span{From: cmp.Or(x.From, span.From), Before: x.Before} // the first one begins where the pass does
+		w.check = func(ctx, write context.Context) (err error) { short, err = c.run(ctx, write); return err }
+	}
+	w.end = func(s *checkpoint.Stream) error { return endWindow(s, x.Before, short.records) }
 	err := a.walk(ctx, f, w)
 	p.add(f, w)
 	return err
@@ -232,8 +239,9 @@ func findWindow(s *checkpoint.Stream, before string) *checkpoint.Window {
 
 // endWindow marks a window as done and makes those at the front that are done
 // part of the pass.
-func endWindow(s *checkpoint.Stream, before string) error {
-	findWindow(s, before).Done = true
+func endWindow(s *checkpoint.Stream, before string, missing int64) error {
+	w := findWindow(s, before)
+	w.Done, w.Gap = true, missing
 	p := s.Pass
 	for len(p.Windows) > 0 && p.Windows[0].Done {
 		done := p.Windows[0]
@@ -242,12 +250,25 @@ func endWindow(s *checkpoint.Stream, before string) error {
 			p.Place = done.Place
 		}
 		p.Page, p.Batch, p.PageRows, p.PageDone = pages, 0, 0, true
+		p.Came, p.Young, p.Later = 0, 0, 0 // what lies behind is held against a span of its own
+		if p.Span != nil {
+			p.Gap = wider(p.Gap, done.Gap, cmp.Or(done.From, p.Span.From), done.Before)
+			p.Span = &checkpoint.Span{From: done.Before}
+		}
 		p.Windows = p.Windows[1:]
 	}
 	if len(p.Windows) == 0 {
 		p.Windows = nil
 	}
-	return movePosition(s)
+	return movePosition(s, p.Cursor)
+}
+
+// giveUp makes a pass go on without its windows, from where those that are part of
+// it end. What the others have stored is stored, and comes again.
+func (l *ledger) giveUp() {
+	p := *l.st.state.Pass
+	p.Windows, p.Alone = nil, true
+	l.st.state.Pass = &p
 }
 
 // together runs functions, at most n at a time, in their order. After an error

@@ -41,7 +41,13 @@ type writer struct {
 	group *gathered
 	unfit int64
 
-	errand  bool                // not a pass: position and pass stay where they are
+	// check is called when all has come and before the end is stored; nil: there is
+	// nothing to check. The second context is for what it stores.
+	check func(ctx, write context.Context) error
+	// beside accounts for what is no part of the walk through a stream: position and
+	// pass stay where they are. nil: it is that walk.
+	beside  func(*checkpoint.Stream, checkpoint.Counters)
+	byKey   bool                // the records were asked for by their keys
 	arrived []string            // parents whose children are all stored when the errand is done,
 	left    []string            // but for these, of which it had to leave some out
 	fetched checkpoint.Counters // of the errand
@@ -209,7 +215,7 @@ func (w *writer) flush(ctx context.Context, gathered *gathered, done bool) error
 		return err
 	}
 	w.observe(GroupStored{Stream: w.stream.name, Counters: groupCounters(g)})
-	if w.errand {
+	if w.beside != nil {
 		w.reportErrand(g)
 	} else {
 		w.report(gathered.chunks, g, entered)
@@ -220,7 +226,7 @@ func (w *writer) flush(ctx context.Context, gathered *gathered, done bool) error
 func (w *writer) toGroup(gathered *gathered, done bool) *record.Group {
 	g := &record.Group{
 		Stream: w.stream.name, Shape: w.stream.shape, Feed: w.stream.copyFeed, RunID: w.runID, Forced: w.forced, Fresh: gathered.fresh,
-		ByKey: w.errand, Present: w.present(),
+		ByKey: w.byKey, Present: w.present(),
 	}
 	for _, c := range gathered.chunks {
 		g.Batches = append(g.Batches, c.batch)
@@ -229,7 +235,7 @@ func (w *writer) toGroup(gathered *gathered, done bool) *record.Group {
 		g.Orphans = append(g.Orphans, p)
 	}
 	slices.Sort(g.Orphans)
-	if w.errand {
+	if w.beside != nil {
 		w.left = append(w.left, g.Orphans...)
 	}
 	if done {
@@ -240,32 +246,29 @@ func (w *writer) toGroup(gathered *gathered, done bool) *record.Group {
 
 // after is the stream's state once the group is stored.
 func (w *writer) after(s checkpoint.Stream, chunks []chunk, g *record.Group, done bool) (checkpoint.Stream, error) {
-	if w.errand {
-		s.Log(groupCounters(g))
+	if w.beside != nil {
+		w.beside(&s, groupCounters(g))
 		return s, nil
 	}
 	pass := *s.Pass
 	pass.Windows = slices.Clone(pass.Windows)
 	s.Pass = &pass
-	place := w.place(&s)
+	place, position := w.place(&s), checkpoint.Position{}
 	for i, c := range chunks {
-		b := &g.Batches[i]
-		s.Counters.Add(counters(b))
-		place.Cursor, place.Second = c.cursor, c.second
-		place.Page, place.Batch, place.PageRows, place.PageDone = b.Page, b.Number, c.rows, c.pageEnd
+		s.Counters.Add(counters(&g.Batches[i]))
+		*place, position = c.place, c.position
 	}
-	if done {
-		return s, w.end(&s)
+	if err := movePosition(&s, position); err != nil || !done {
+		return s, err
 	}
-	return s, movePosition(&s)
+	return s, w.end(&s)
 }
 
-// movePosition lets the stream's position follow the pass's cursor, but never
-// back: a forced pass begins far behind it, one that looks back a little. Keys
-// inside one timestamp are not compared, since their order is the server's
-// business.
-func movePosition(s *checkpoint.Stream) error {
-	if s.Pass.Second || s.Pass.Cursor == (checkpoint.Position{}) {
+// movePosition lets the stream's position follow a walk, but never back: a forced
+// pass begins far behind it, one that looks back a little. Keys inside one
+// timestamp are not compared, since their order is the server's business.
+func movePosition(s *checkpoint.Stream, to checkpoint.Position) error {
+	if to == (checkpoint.Position{}) {
 		return nil
 	}
 	if s.Position != nil {
@@ -273,7 +276,7 @@ func movePosition(s *checkpoint.Stream) error {
 		if err != nil {
 			return err
 		}
-		at, err := record.ParseTimestamp(s.Pass.Cursor.Timestamp)
+		at, err := record.ParseTimestamp(to.Timestamp)
 		if err != nil {
 			return err
 		}
@@ -281,8 +284,7 @@ func movePosition(s *checkpoint.Stream) error {
 			return nil
 		}
 	}
-	cursor := s.Pass.Cursor
-	s.Position = &cursor
+	s.Position = &to
 	return nil
 }
 

@@ -43,11 +43,21 @@ func (c *Counters) Add(c2 Counters) {
 type Stream struct {
 	Sequence    uint64    `json:"sequence"` // one higher with each commit
 	Fingerprint string    `json:"fingerprint"`
-	Position    *Position `json:"position,omitempty"` // never moves back; nil: nothing stored yet
+	Position    *Position `json:"position,omitempty"` // never moves back, nor past the present; nil: nothing stored yet
 	Pass        *Pass     `json:"pass,omitempty"`     // nil: no pass under way
 	Counters    Counters  `json:"counters"`           // of the pass under way, else of the last
 
 	LastFinishedAt time.Time `json:"last_finished_at,omitzero"`
+	// Read and Checked are timestamps: the last pass has read all that the source
+	// showed before Read, and what lies before Checked was held against its count.
+	// "" where the source does not count.
+	Read    string `json:"read,omitempty"`
+	Checked string `json:"checked,omitempty"`
+	// Gap is what the source counts and has not sent; nil: nothing.
+	Gap *Gap `json:"gap,omitempty"`
+	// Miscount is how many records the source counted in the last forced pass that
+	// it sent neither by time nor by key: its counts are too high by that.
+	Miscount int64 `json:"miscount,omitempty"`
 	// Unlogged counts passes that have finished since the last run record, so
 	// that the run that writes the next one accounts for them: also when the
 	// run that they belonged to died.
@@ -60,6 +70,14 @@ func (s *Stream) Log(n Counters) {
 		n.Add(*s.Unlogged)
 	}
 	s.Unlogged = &n
+}
+
+// Gap is how many records a source counts in a span of time and does not send.
+type Gap struct {
+	Records int64     `json:"records"`
+	From    string    `json:"from"`   // a timestamp, included; "" for the beginning
+	Before  string    `json:"before"` // a timestamp, not included
+	Since   time.Time `json:"since"`  // when it was found
 }
 
 // Pass is one walk over a stream, from Start until the source has no more.
@@ -75,11 +93,27 @@ type Pass struct {
 	// Windows are read side by side before the pass goes on behind them, in the
 	// order of time. Those at the front that are done are taken off.
 	Windows []Window `json:"windows,omitempty"`
+	// Alone: there were windows, and the source's timestamps did not keep to them.
+	Alone bool   `json:"alone,omitempty"`
+	From  string `json:"from,omitempty"` // a timestamp: all from here on is read; "" for the beginning
+	// Span is what the walk behind the windows, or the only one, is held against
+	// when it has ended; nil: nothing yet.
+	Span *Span `json:"span,omitempty"`
+	// Gap is what is missing in the windows that have become part of the pass.
+	Gap *Gap `json:"gap,omitempty"`
+}
+
+// Span is a stretch of time that a walk reads, by timestamps. What lies between
+// Old and Before may still be on its way: a source can commit it late.
+type Span struct {
+	From   string `json:"from"` // included; "" for the beginning
+	Old    string `json:"old"`
+	Before string `json:"before"` // not included
 }
 
 // Place is how far a walk has come.
 type Place struct {
-	Cursor Position `json:"cursor"` // empty: at the beginning
+	Cursor Position `json:"cursor"` // empty: at the beginning; may lie ahead of the present
 	// Second: the one second at Cursor.Timestamp is being walked by key alone.
 	Second bool `json:"second,omitempty"`
 
@@ -87,6 +121,13 @@ type Place struct {
 	Batch    int  `json:"batch"`     // batches done in this page
 	PageRows int  `json:"page_rows"` // records done in this page
 	PageDone bool `json:"page_done,omitempty"`
+
+	// How many records have come, each once as far as can be told: before the
+	// span's Old, between that and its end, and behind it. In a window all of them
+	// are Came.
+	Came  int64 `json:"came,omitempty"`
+	Young int64 `json:"young,omitempty"`
+	Later int64 `json:"later,omitempty"`
 }
 
 // Window is a closed span of a pass.
@@ -94,7 +135,8 @@ type Window struct {
 	From   string `json:"from"`   // a timestamp, included; "" for wherever the pass begins
 	Before string `json:"before"` // a timestamp, not included
 	Place
-	Done bool `json:"done,omitempty"`
+	Done bool  `json:"done,omitempty"`
+	Gap  int64 `json:"gap,omitempty"` // records that the source counts in it and has not sent
 }
 
 // Run is a run in the journal.

@@ -23,13 +23,15 @@ type Query struct {
 	Filter string // an extra OData filter, "" for none
 
 	After Cursor // the zero cursor: from the beginning
-	// Second walks the one second that begins at After.Timestamp by key alone,
-	// for sources that print less precision than they filter by.
-	Second bool
+	// ByKey walks by key alone what the other bounds leave: behind After.Key, in
+	// the order of keys. It is for timestamps that do not lead on, and for Only:
+	// a record without one, or with an odd one, must be found as well.
+	ByKey  bool
+	Null   bool   // only records without a timestamp
 	All    bool   // for counting: no bound by a cursor at all
 	From   string // a timestamp that is included; "" for no bound
 	Before string // one that is not; "" for no bound
-	Only   Only   // nothing but these records, if it has keys: see ByKey
+	Only   Only   // nothing but these records, if it has keys; with ByKey
 	Top    int
 	// Next asks by the link of the page before, and by nothing else of the above
 	// but Shape and Feed; "" for no link.
@@ -42,13 +44,7 @@ type PageEnd struct {
 	Next    string // link to the next page, absolute; "" for none
 	Count   int64  // if it was Counted
 	Counted bool
-	Date    time.Time // of the answer, by the source's clock; zero if it does not say
 }
-
-// ByKey reports whether the records are walked in the order of their keys, behind
-// After.Key, without a bound or an order by time: those of Only, since a record
-// without a timestamp, or with an odd one, must be found as well.
-func (q *Query) ByKey() bool { return len(q.Only.Keys) > 0 }
 
 // Only bounds a query to the records that have one of a few values in a field.
 type Only struct {

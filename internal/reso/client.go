@@ -39,6 +39,7 @@ type Client struct {
 	limit   int64       // of an answer's decoded bytes
 	noIn    atomic.Bool // the source has shown that it lacks the operator in
 	traffic traffic
+	date    atomic.Pointer[reading]
 }
 
 // New checks the settings and makes a client; nothing is connected yet.
@@ -156,6 +157,7 @@ func (c *Client) get(ctx context.Context, feed, resource string, address *url.UR
 		cancel(nil)
 		return nil, err
 	}
+	c.note(response.Header)
 	if response.StatusCode != http.StatusOK {
 		err := statusError(resource, response, clock, c.secret())
 		_ = response.Body.Close()

@@ -55,8 +55,9 @@ func TestNextLinks(t *testing.T) {
 				if err != nil || pages > 50 {
 					t.Fatalf("page %d: %v", pages, err)
 				}
-				if off := time.Since(end.Date) - 3*time.Hour; off.Abs() > time.Minute {
-					t.Errorf("the answer's date is %s, %s from what the source said", end.Date, off)
+				now, ok := c.Clock()
+				if off := time.Since(now) - 3*time.Hour; !ok || off.Abs() > time.Minute {
+					t.Errorf("the source's clock is read as %s, %s from what it said", now, off)
 				}
 				if end.Next == "" {
 					break
@@ -143,10 +144,8 @@ func TestPageEnd(t *testing.T) {
 		`{"@odata.count":7,"value":[`:                                  {Count: 7, Counted: true},
 	} {
 		c := client(t, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header()["Date"] = []string{"Thu, 01 Jan 2026 00:00:09 GMT"}
 			_, _ = fmt.Fprint(w, body)
 		})
-		want.Date = time.Date(2026, 1, 1, 0, 0, 9, 0, time.UTC)
 		if want.Next != "" {
 			want.Next = "http://" + c.root.Host + want.Next
 		}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strconv"
 	"strings"
 
@@ -46,9 +45,6 @@ func (p *page) end() record.PageEnd {
 	e := record.PageEnd{Next: resolve(p.next, p.body.address), Count: p.count, Counted: p.counted}
 	if e.Next == "" {
 		e.Next = resolve(linkHeader(p.body.header, "next"), p.body.address)
-	}
-	if at, err := http.ParseTime(p.body.header.Get("Date")); err == nil {
-		e.Date = at
 	}
 	return e
 }

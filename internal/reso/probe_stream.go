@@ -190,7 +190,11 @@ func (v *visit) checkKeyset(ctx context.Context, place record.Cursor) {
 // checkSecond asks as a sync does whose place has not moved: for the rest of the
 // second, by key alone.
 func (v *visit) checkSecond(ctx context.Context, q record.Query) {
-	q.Second = true
+	at, err := record.ParseTimestamp(q.After.Timestamp)
+	if err != nil {
+		return // the source's own text, which was asked for before
+	}
+	q.ByKey, q.From, q.Before = true, q.After.Timestamp, record.NextSecond(at)
 	a, err := v.page(ctx, v.subject, q, "")
 	switch {
 	case v.over(ctx):

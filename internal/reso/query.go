@@ -19,8 +19,11 @@ func pageQuery(q record.Query, noIn bool) (string, error) {
 		return "", err
 	}
 	order := q.Shape.Timestamp + "," + q.Shape.Key
-	if q.Second || q.ByKey() {
+	if q.ByKey {
 		order = q.Shape.Key
+	}
+	if filter == "" { // all records by key, from the first
+		return encode("$orderby", order, "$top", strconv.Itoa(q.Top)), nil
 	}
 	return encode("$filter", filter, "$orderby", order, "$top", strconv.Itoa(q.Top)), nil
 }
@@ -52,9 +55,21 @@ func filter(q record.Query, noIn bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	parts = append(parts, span...)
+	if q.ByKey {
+		if q.Null {
+			span = append(span, q.Shape.Timestamp+" eq null")
+		}
+		if q.After.Key != "" {
+			span = append(span, q.Shape.Key+" gt "+quote(q.After.Key))
+		}
+		if len(span) > 0 {
+			parts = append(parts, strings.Join(span, " and "))
+		}
+	} else {
+		parts = append(parts, span...)
+	}
 	// From says all that the beginning of a walk would.
-	if begins := q.After == (record.Cursor{}); !q.All && (!begins || q.From == "" && !q.ByKey()) {
+	if !q.All && !q.ByKey && (q.From == "" || q.After != (record.Cursor{})) {
 		keyset, err := keyset(q)
 		if err != nil {
 			return "", err
@@ -103,12 +118,6 @@ func only(o record.Only, noIn bool) string {
 // than it likes to see, or refuse fractions.
 func keyset(q record.Query) (string, error) {
 	ts, key, after := q.Shape.Timestamp, q.Shape.Key, q.After
-	switch {
-	case q.ByKey():
-		return key + " gt " + quote(after.Key), nil
-	case q.Second:
-		return second(q)
-	}
 	if after == (record.Cursor{}) {
 		after = start()
 	}
@@ -117,23 +126,6 @@ func keyset(q record.Query) (string, error) {
 	}
 	return fmt.Sprintf("%s gt %s or (%s eq %s and %s gt %s)",
 		ts, after.Timestamp, ts, after.Timestamp, key, quote(after.Key)), nil
-}
-
-// second walks one second by key alone.
-func second(q record.Query) (string, error) {
-	at, err := record.ParseTimestamp(q.After.Timestamp)
-	if err != nil {
-		return "", fmt.Errorf("build filter: %w", err)
-	}
-	if err := literal(q.After.Timestamp); err != nil {
-		return "", err
-	}
-	ts := q.Shape.Timestamp
-	text := fmt.Sprintf("%s ge %s and %s lt %s", ts, q.After.Timestamp, ts, record.NextSecond(at))
-	if q.After.Key != "" {
-		text += fmt.Sprintf(" and %s gt %s", q.Shape.Key, quote(q.After.Key))
-	}
-	return text, nil
 }
 
 // literal refuses a timestamp that could not stand in a filter unquoted: it

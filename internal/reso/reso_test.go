@@ -69,8 +69,10 @@ func TestFilter(t *testing.T) {
 		{"beginning", record.Query{}, "ModificationTimestamp gt 1970-01-01T00:00:00Z or (ModificationTimestamp eq 1970-01-01T00:00:00Z and ListingKey gt '0')"},
 		{"behind a record", record.Query{After: at}, "ModificationTimestamp gt 2024-05-06T07:08:09.5Z or (ModificationTimestamp eq 2024-05-06T07:08:09.5Z and ListingKey gt 'W''1')"},
 		{"with a filter", record.Query{After: at, Filter: "A eq 1 or B eq 2"}, "(A eq 1 or B eq 2) and (ModificationTimestamp gt 2024-05-06T07:08:09.5Z or (ModificationTimestamp eq 2024-05-06T07:08:09.5Z and ListingKey gt 'W''1'))"},
-		{"a second", record.Query{After: at, Second: true}, "ModificationTimestamp ge 2024-05-06T07:08:09.5Z and ModificationTimestamp lt 2024-05-06T07:08:10Z and ListingKey gt 'W''1'"},
-		{"a second's beginning", record.Query{After: record.Cursor{Timestamp: at.Timestamp}, Second: true}, "ModificationTimestamp ge 2024-05-06T07:08:09.5Z and ModificationTimestamp lt 2024-05-06T07:08:10Z"},
+		{"a second", record.Query{After: at, ByKey: true, From: at.Timestamp, Before: "2024-05-06T07:08:10Z"}, "ModificationTimestamp ge 2024-05-06T07:08:09.5Z and ModificationTimestamp lt 2024-05-06T07:08:10Z and ListingKey gt 'W''1'"},
+		{"a second's beginning", record.Query{ByKey: true, From: at.Timestamp, Before: "2024-05-06T07:08:10Z"}, "ModificationTimestamp ge 2024-05-06T07:08:09.5Z and ModificationTimestamp lt 2024-05-06T07:08:10Z"},
+		{"without a timestamp", record.Query{ByKey: true, Null: true, Filter: "A eq 1"}, "(A eq 1) and (ModificationTimestamp eq null)"},
+		{"all by key", record.Query{ByKey: true, After: at}, "ListingKey gt 'W''1'"},
 		{"all", record.Query{All: true}, ""},
 		{"all of a filter", record.Query{All: true, Filter: "A eq 1"}, "A eq 1"},
 	} {
@@ -95,8 +97,8 @@ func TestEncode(t *testing.T) {
 
 func FuzzFilter(f *testing.F) {
 	f.Add("2024-01-01T00:00:00Z", "W'1", false)
-	f.Fuzz(func(t *testing.T, timestamp, key string, second bool) {
-		text, err := filter(record.Query{Shape: record.Property(), After: record.Cursor{Timestamp: timestamp, Key: key}, Second: second}, false)
+	f.Fuzz(func(t *testing.T, timestamp, key string, byKey bool) {
+		text, err := filter(record.Query{Shape: record.Property(), After: record.Cursor{Timestamp: timestamp, Key: key}, ByKey: byKey, From: timestamp}, false)
 		if err != nil {
 			return
 		}

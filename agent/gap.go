@@ -1,0 +1,83 @@
+package agent
+
+import (
+	"time"
+
+	"resoagent/checkpoint"
+	"resoagent/internal/record"
+)
+
+// wider adds records that are missing in a span to a gap.
+func wider(g *checkpoint.Gap, records int64, from, before string) *checkpoint.Gap {
+	if records == 0 {
+		return g
+	}
+	if g == nil {
+		return &checkpoint.Gap{Records: records, From: from, Before: before}
+	}
+	all := *g
+	all.Records += records
+	if from == "" || all.From != "" && earlier(from, all.From) {
+		all.From = from
+	}
+	if earlier(all.Before, before) {
+		all.Before = before
+	}
+	return &all
+}
+
+// earlier compares timestamps of the agent's own.
+func earlier(a, b string) bool {
+	x, errX := record.ParseTimestamp(a)
+	y, errY := record.ParseTimestamp(b)
+	return errX == nil && errY == nil && x.Before(y)
+}
+
+// settleGap makes what a pass lacks the stream's gap. A gap of before is closed by
+// a pass that has read all of its span again, and that is short of nothing there.
+func settleGap(s *checkpoint.Stream, short shortfall, now time.Time) {
+	p := s.Pass
+	if p.Span == nil || !short.counted {
+		s.Read, s.Checked = "", ""
+		return
+	}
+	s.Read, s.Checked = p.Span.Before, p.Span.Old
+	found := p.Gap
+	if short.whole {
+		found = nil
+	}
+	found = wider(found, short.records, p.Span.From, p.Span.Old)
+	var missing int64
+	if found != nil {
+		missing = found.Records
+	}
+	if p.Forced {
+		// All of it was walked, by time and, where that was not enough, by key.
+		s.Gap, s.Miscount = nil, missing
+		return
+	}
+	if missing -= s.Miscount; missing <= 0 {
+		found = nil
+	} else {
+		found = &checkpoint.Gap{Records: missing, From: found.From, Before: found.Before, Since: now.UTC()}
+	}
+	old := s.Gap
+	switch covered := old == nil || p.From == "" || !earlier(old.From, p.From) && old.From != "" && !earlier(p.Span.Old, old.Before); {
+	case found == nil && covered:
+		s.Gap = nil
+	case found == nil:
+	case covered:
+		if old != nil {
+			found.Since = old.Since
+		}
+		s.Gap = found
+	default:
+		// Some of it may be the same records.
+		both := *old
+		both.Records = max(old.Records, found.Records)
+		if earlier(both.Before, found.Before) {
+			both.Before = found.Before
+		}
+		s.Gap = &both
+	}
+}
