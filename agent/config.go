@@ -94,6 +94,8 @@ var (
 	ErrIncomplete = errors.New("the source counts more records than it sends")
 	// ErrRejects: too many records in a row were rejected.
 	ErrRejects = errors.New("too many records in a row were rejected")
+	// ErrRepairs: the text of too many records in a row had to be repaired.
+	ErrRepairs = errors.New("the text of too many records in a row is broken")
 )
 
 // Selection says what a run shall sync.

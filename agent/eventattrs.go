@@ -49,6 +49,7 @@ func (e GroupStored) Attrs() []slog.Attr {
 	return []slog.Attr{
 		slog.String("stream", e.Stream), slog.Int64("written", n.Written), slog.Int64("unchanged", n.Unchanged),
 		slog.Int64("deleted", n.Deleted), slog.Int64("older", n.Older), slog.Int64("failed", n.Failed), slog.Int64("skipped", n.Skipped),
+		slog.Int64("repaired", n.Repaired),
 	}
 }
 
@@ -87,7 +88,8 @@ func (e PassFinished) Attrs() []slog.Attr {
 		slog.String("stream", e.Stream), slog.Int("pages", e.Pages), slog.Int64("processed", e.Counters.Processed()),
 		slog.Int64("written", e.Counters.Written), slog.Int64("unchanged", e.Counters.Unchanged),
 		slog.Int64("deleted", e.Counters.Deleted), slog.Int64("older", e.Counters.Older), slog.Int64("failed", e.Counters.Failed),
-		slog.Int64("skipped", e.Counters.Skipped), slog.Int64("unfit_values", e.Unfit), slog.Int64("read_again", e.ReadAgain),
+		slog.Int64("skipped", e.Counters.Skipped), slog.Int64("repaired", e.Counters.Repaired), slog.Int64("unfit_values", e.Unfit),
+		slog.Int64("read_again", e.ReadAgain),
 		slog.Float64("seconds", e.Duration.Seconds()),
 	}
 	if e.Check != nil {
@@ -100,7 +102,8 @@ func (e RunFinished) Attrs() []slog.Attr {
 	attrs := []slog.Attr{
 		slog.Int64("processed", e.Report.Totals.Processed()),
 		slog.Int64("successful", e.Report.Totals.Successful()), slog.Int64("failed", e.Report.Totals.Failed),
-		slog.Int64("older", e.Report.Totals.Older), slog.Int64("skipped", e.Report.Totals.Skipped), slog.Float64("seconds", e.Report.Duration.Seconds()),
+		slog.Int64("older", e.Report.Totals.Older), slog.Int64("skipped", e.Report.Totals.Skipped), slog.Int64("repaired", e.Report.Totals.Repaired),
+		slog.Float64("seconds", e.Report.Duration.Seconds()),
 		slog.Bool("mirrored", e.Report.Mirrored),
 	}
 	if e.Err != nil {

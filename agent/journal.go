@@ -263,6 +263,7 @@ type RunRecord struct {
 	Older      int64      `json:"older"` // gave way to a newer row; not among Processed
 	Failed     int64      `json:"failed"`
 	Skipped    int64      `json:"skipped"`
+	Repaired   int64      `json:"repaired"` // of Successful, with their text repaired
 	InSyncLog  bool       `json:"in_synclog"` // or, where the run is done, waits to be written there
 }
 
@@ -274,7 +275,7 @@ func runRecord(r checkpoint.Run) RunRecord {
 	out := RunRecord{
 		ID: r.ID, StartedAt: r.StartedAt, Done: r.Error == "", Error: r.Error, Repeats: r.Repeats,
 		Processed: n.Processed(), Successful: n.Successful(), Written: n.Written, Unchanged: n.Unchanged, Deleted: n.Deleted,
-		Older: n.Older, Failed: n.Failed, Skipped: n.Skipped, InSyncLog: r.Mirrored && r.Error == "",
+		Older: n.Older, Failed: n.Failed, Skipped: n.Skipped, Repaired: n.Repaired, InSyncLog: r.Mirrored && r.Error == "",
 	}
 	if !r.FinishedAt.IsZero() {
 		at := r.FinishedAt

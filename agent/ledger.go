@@ -11,8 +11,8 @@ import (
 	"resoagent/keyset"
 )
 
-// maxRejectsInRow stops a run: an outage must not turn into rejects.
-const maxRejectsInRow = 1000
+// maxTroubleInRow stops a run: an outage must not turn into rejects or repairs.
+const maxTroubleInRow = 1000
 
 // ledger is the account of one stream while a run is at work on it. Several
 // walks (windows read side by side) enter their groups into it. They write their
@@ -29,7 +29,7 @@ type ledger struct {
 
 	turn  chan struct{} // holds one token while somebody has the turn
 	st    *standing     // this and the next two belong to whoever has the turn
-	inRow int           // rejects in a row, over all groups
+	inRow int           // rejects and repairs in a row, over all groups
 	// broken is why nobody may go on: a commit whose outcome is not known, or that
 	// the state file does not know of. The next start finds out.
 	broken error
@@ -74,7 +74,7 @@ func (l *ledger) commit(ctx context.Context, g *record.Group, retry *retrier, ne
 	}
 	inRow := 0
 	g.Mark = func(g *record.Group) (_ record.Mark, err error) {
-		if inRow, err = l.rejectsInRow(g); err != nil {
+		if inRow, err = l.troubleInRow(g); err != nil {
 			return record.Mark{}, err
 		}
 		done.before = l.st.state
@@ -189,21 +189,28 @@ func parentKeys(g *record.Group) []string {
 	return keys
 }
 
-// rejectsInRow counts rejects in the order in which they come, across groups.
-func (l *ledger) rejectsInRow(g *record.Group) (int, error) {
+// troubleInRow counts rejects and repairs in the order in which they come, across
+// groups. Repairs are those of an hour in which the source answers in Latin-1: it
+// must not overwrite every accent.
+func (l *ledger) troubleInRow(g *record.Group) (int, error) {
 	n := l.inRow
 	for i := range g.Batches {
 		for j := range g.Batches[i].Records {
 			r := &g.Batches[i].Records[j]
 			reason, bad := r.Bad()
-			if !bad {
+			if !bad && !r.Stands() {
 				n = 0
 				continue
 			}
-			if n++; n > maxRejectsInRow {
-				return n, fmt.Errorf("%s, page %d, key %q: %w (more than %d; the last: %s)",
-					l.stream.name, g.Batches[i].Page, r.Key, ErrRejects, maxRejectsInRow, reason)
+			if n++; n <= maxTroubleInRow {
+				continue
 			}
+			what := ErrRejects
+			if !bad {
+				what, reason = ErrRepairs, r.Repaired
+			}
+			return n, fmt.Errorf("%s, page %d, key %q: %w (more than %d; the last: %s)",
+				l.stream.name, g.Batches[i].Page, r.Key, what, maxTroubleInRow, reason)
 		}
 	}
 	return n, nil

@@ -143,7 +143,7 @@ func statusOf(dir string, file *checkpoint.File, now time.Time, m moment, keys *
 		if err := tx.Note(noteFigures, &figures); err != nil {
 			return err
 		}
-		s.OrphanParents, s.Rejects, s.DestinationBytes = figures.OrphanParents, figures.Rejects, figures.Bytes
+		s.OrphanParents, s.Rejects, s.Repaired, s.DestinationBytes = figures.OrphanParents, figures.Rejects, figures.Repaired, figures.Bytes
 		return s.journal(tx)
 	})
 	s.present(m)
@@ -199,7 +199,7 @@ func streamStatus(name string, s checkpoint.Stream) StreamStatus {
 	n := s.Counters
 	out := StreamStatus{
 		Name: name, Processed: n.Processed(), Successful: n.Successful(), Unchanged: n.Unchanged, Older: n.Older,
-		Failed: n.Failed, Skipped: n.Skipped,
+		Failed: n.Failed, Skipped: n.Skipped, Repaired: n.Repaired,
 	}
 	if s.Position != nil {
 		out.Position = &PositionStatus{Timestamp: s.Position.Timestamp, Key: s.Position.Key, Sequence: s.Sequence}

@@ -13,8 +13,8 @@ import (
 // rejectChunk is how many rejects are read in one go.
 const rejectChunk = 1000
 
-// Rejects calls yield with each record that could not be stored, by stream and
-// key; no stream named: all. It needs the destination alone, and works beside a
+// Rejects calls yield with each record that could not be stored, or was stored with
+// its text repaired, by stream and key; no stream named: all. It needs the destination alone, and works beside a
 // sync. An error of yield is returned as it is. ErrConfig: there is no such
 // stream.
 func Rejects(ctx context.Context, config Config, streams []string, yield func(record.Reject) error) (err error) {
@@ -65,11 +65,11 @@ type Retried struct {
 	Stream  string
 	Asked   int   // whose key can be asked for
 	Keyless int   // whose key cannot be read
-	Left    int64 // still rejects
+	Left    int64 // still rejects; what is repaired is none
 }
 
-// RetryRejects asks the source again for the records that could not be stored,
-// by their keys, and stores those that now can be. It does not move any
+// RetryRejects asks the source again for the records that could not be stored, or
+// not as they came, by their keys, and stores those that now can be. It does not move any
 // position. Streams without a token are left out, unless they are named.
 //
 // Errors: those of Sync. What was stored by then is kept.
@@ -134,6 +134,11 @@ func (a *Agent) retryRejects(ctx context.Context, runID string, st *standing) (r
 			return r, err
 		}
 	}
-	err = eachReject(ctx, a.aside, st.stream.name, func(record.Reject) error { r.Left++; return nil })
+	err = eachReject(ctx, a.aside, st.stream.name, func(x record.Reject) error {
+		if x.Repaired == "" {
+			r.Left++
+		}
+		return nil
+	})
 	return r, err
 }

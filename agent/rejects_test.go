@@ -16,7 +16,7 @@ import (
 func (s *setup) rejects(tb testing.TB, streams ...string) (keys []string) {
 	tb.Helper()
 	err := agent.Rejects(tb.Context(), s.config, streams, func(r record.Reject) error {
-		if r.Reason == "" || r.Bytes == 0 || r.FirstSeen.IsZero() || r.LastSeen.Before(r.FirstSeen) {
+		if (r.Reason == "") == (r.Repaired == "") || r.Bytes == 0 || r.FirstSeen.IsZero() || r.LastSeen.Before(r.FirstSeen) {
 			tb.Errorf("reject %+v", r)
 		}
 		keys = append(keys, r.Key)

@@ -17,7 +17,7 @@ import (
 // by then is kept, and the next Sync goes on from there.
 //
 // Errors: ErrConfig, ErrInUse, ErrNoKeys, ErrChanged, ErrDisorder, ErrStuck,
-// ErrIncomplete, ErrRejects; context errors; others from source and destination.
+// ErrIncomplete, ErrRejects, ErrRepairs; context errors; others from source and destination.
 func (a *Agent) Sync(ctx context.Context, sel Selection) (report Report, err error) {
 	a.syncing.Lock()
 	defer a.syncing.Unlock()

@@ -21,6 +21,7 @@ type Status struct {
 	KeySet         KeySetStatus    `json:"key_set"`
 	OrphanParents  int64           `json:"orphan_parents"` // as the destination counted them at the end of the last run
 	Rejects        int64           `json:"rejects"`        // likewise
+	Repaired       int64           `json:"repaired"`       // records whose text had to be repaired, likewise
 	PendingSyncLog int             `json:"pending_synclog"`
 	StateFileBytes int64           `json:"state_file_bytes"`
 	// FreeBytes is what is free on the state directory's disk; null: unknown.
@@ -82,6 +83,7 @@ type StreamStatus struct {
 	Older          int64           `json:"older"` // gave way to a newer row; not among Processed
 	Failed         int64           `json:"failed"`
 	Skipped        int64           `json:"skipped"`
+	Repaired       int64           `json:"repaired"` // of Successful, with their text repaired
 	LastFinishedAt *time.Time      `json:"last_finished_at"`
 	// Rate is how many records a second have come lately; null: none are fetched.
 	Rate *float64 `json:"records_per_second"`

@@ -1,10 +1,16 @@
 package agent_test
 
 import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"resoagent/agent"
 	"resoagent/internal/harness"
+	"resoagent/internal/record"
 	"resoagent/internal/simulator"
 )
 
@@ -52,6 +58,132 @@ func TestMemberTwice(t *testing.T) {
 				t.Errorf("%s: %v", view, db.Strings(t, "SELECT city, coalesce(CAST(list_price AS text), 'null'), standard_status, CAST(record AS text) FROM "+
 					db.Table(view)+" WHERE listing_key = 'TWICE'"))
 			}
+		}
+	})
+}
+
+// listing is one with this text, as it comes over the wire, and with a photo.
+func (s *setup) listing(tb testing.TB, key, at, city string) {
+	tb.Helper()
+	_ = s.source.Remove(simulator.Property, key) // none at first
+	must(tb, s.source.AddRaw(simulator.Property, key, at, "", []byte(`{"ListingKey":"`+key+`","ModificationTimestamp":"`+at+`","City":"`+city+`"}`)))
+}
+
+func (s *setup) photo(tb testing.TB, key, listing, at string) {
+	tb.Helper()
+	must(tb, s.source.Add(simulator.Media, map[string]any{
+		"MediaKey": key, "ResourceRecordKey": listing, "ResourceName": "Property", "MediaCategory": "Photo", "MediaModificationTimestamp": at,
+	}))
+}
+
+func (s *setup) repaired(tb testing.TB) (list []string) {
+	tb.Helper()
+	must(tb, agent.Rejects(tb.Context(), s.config, nil, func(r record.Reject) error {
+		if r.Repaired != "" {
+			list = append(list, r.Stream+" "+r.Key+": "+r.Repaired)
+			if r.Reason != "" || r.Bytes == 0 {
+				tb.Errorf("listed as %+v", r)
+			}
+		}
+		return nil
+	}))
+	return list
+}
+
+// A listing with a bad byte is a listing, and has its photos. What was done is
+// counted once, and listed until a clean version comes. It is no reject.
+func TestBrokenTextIsRepaired(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, db *harness.Database) {
+		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+		const at, photos = "2026-07-01T12:00:00Z", "2026-07-01T12:00:05Z"
+		cities := map[string]string{
+			"LATIN1": "Montr\xe9al", "NULL": `A\u0000jax`, "RAWNUL": "A\x00jax", "HALF": `\ud83dWhitby`, "CUT": "Oshawa\xe2\x82", "GOOD": `\\u0000 \ud83d\ude00`,
+		}
+		stored := map[string]string{
+			"LATIN1": "Montr\uFFFDal", "NULL": "Ajax", "RAWNUL": "Ajax", "HALF": "\uFFFDWhitby", "CUT": "Oshawa\uFFFD\uFFFD", "GOOD": `\u0000 ` + "\U0001F600",
+		}
+		for key, city := range cities {
+			s.listing(t, key, at, city)
+			s.photo(t, "P-"+key, key, photos)
+		}
+		report := s.mustSync(t, agent.IDXProperty, agent.Media)
+		if n := report.Totals; n.Repaired != 5 || n.Failed != 0 || db.Count(t, "media", "media_key LIKE 'P-%'") != 6 {
+			t.Errorf("totals %+v, %d photos", n, db.Count(t, "media", "media_key LIKE 'P-%'"))
+		}
+		for key, city := range stored {
+			for _, table := range []string{"property", "idx_listing"} {
+				if got := db.Strings(t, "SELECT city, '' FROM "+db.Table(table)+" WHERE listing_key = '"+key+"'"); len(got) != 1 || got[0][0] != city {
+					t.Errorf("%s, %s: %q, want %q", table, key, got, city)
+				}
+			}
+		}
+		list := s.repaired(t)
+		if len(list) != 5 || list[3] != "idx_property NULL: City: NUL characters left out" {
+			t.Errorf("listed are %q", list)
+		}
+		if body := db.Strings(t, "SELECT CAST(body_bytes AS text), '' FROM "+db.Table("agent_reject")+" WHERE record_key = 'LATIN1' AND length(body) = body_bytes"); len(body) != 1 {
+			t.Errorf("the bytes are kept as %v", body)
+		}
+		st, err := agent.ReadStatus(t.Context(), s.config.StateDir, time.Now())
+		if err != nil || st.Repaired != 5 || st.Rejects != 0 || st.LastRun.Repaired != 5 || st.Streams[0].Repaired != 5 {
+			t.Errorf("status %+v, %v", st, err)
+		}
+
+		// What is read again (--lookback) is known, and so is what stays as it is.
+		if n := s.mustSync(t, agent.IDXProperty).Totals; n.Repaired != 0 {
+			t.Errorf("a run with nothing new repaired %d", n.Repaired)
+		}
+		if again := s.repaired(t); !slices.Equal(again, list) {
+			t.Errorf("listed are %q", again)
+		}
+		// A clean version of one, a worse one of another, a reject of the third.
+		s.listing(t, "LATIN1", "2026-07-02T12:00:00Z", "Montréal")
+		s.listing(t, "CUT", "2026-07-02T12:00:00Z", "\xff")
+		_ = s.source.Remove(simulator.Property, "HALF")
+		must(t, s.source.AddRaw(simulator.Property, "HALF", "2026-07-02T12:00:00Z", "", []byte(`{"ListingKey":"HALF","ModificationTimestamp":"soon"}`)))
+		report = s.mustSync(t, agent.IDXProperty)
+		if n := report.Totals; n.Written != 2 || n.Failed != 1 || n.Repaired != 1 {
+			t.Errorf("totals %+v", n)
+		}
+		if got := db.Strings(t, "SELECT city, '' FROM "+db.Table("property")+" WHERE listing_key IN ('LATIN1', 'CUT') ORDER BY 1"); got[0][0] != "Montréal" || got[1][0] != "\uFFFD" {
+			t.Errorf("stored are %q", got)
+		}
+		keys := s.rejects(t)
+		if list := s.repaired(t); len(list) != 3 || len(keys) != 4 {
+			t.Errorf("listed are %q, %q", list, keys)
+		}
+	})
+}
+
+// An hour in which the source answers in Latin-1 does not overwrite every accent:
+// the run stops, and what was stored before stays.
+func TestTooManyRepairsStop(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, db *harness.Database) {
+		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+		s.config.Property = agent.Sizes{Page: 5000, Batch: 500}
+		const many = 2500
+		for i := range many {
+			s.listing(t, fmt.Sprintf("L%04d", i), "2026-07-01T12:00:00Z", "Montréal")
+		}
+		s.mustSync(t, agent.IDXProperty)
+		for i := range many {
+			s.listing(t, fmt.Sprintf("L%04d", i), "2026-07-02T12:00:00Z", "Montr\xe9al")
+		}
+		_, err := s.sync(t, agent.IDXProperty)
+		if !errors.Is(err, agent.ErrRepairs) || !strings.Contains(err.Error(), "UTF-8") {
+			t.Fatalf("error %v, want ErrRepairs", err)
+		}
+		if n := db.Count(t, "property", "listing_key LIKE 'L%' AND city <> 'Montréal'"); n > 1000 {
+			t.Errorf("%d of %d were overwritten", n, many)
+		}
+		for i := range many {
+			s.listing(t, fmt.Sprintf("L%04d", i), "2026-07-03T12:00:00Z", "Montréal")
+		}
+		s.mustSync(t, agent.IDXProperty)
+		if n := db.Count(t, "property", "listing_key LIKE 'L%' AND city = 'Montréal'"); n != many || len(s.repaired(t)) != 0 {
+			t.Errorf("%d are right, listed are %d", n, len(s.repaired(t)))
 		}
 	})
 }

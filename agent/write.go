@@ -292,9 +292,10 @@ func counters(b *record.Batch) checkpoint.Counters {
 	o := b.Outcome
 	if b.Again {
 		// The pass before has counted these, but for what is new among them.
-		return checkpoint.Counters{Written: o.Written, Deleted: o.Removed, Older: o.Older, Failed: o.Failed - o.Known}
+		return checkpoint.Counters{Written: o.Written, Deleted: o.Removed, Older: o.Older, Failed: o.Failed - o.Known, Repaired: o.Repaired - o.RepairedKnown}
 	}
 	return checkpoint.Counters{
 		Written: o.Written, Unchanged: o.Unchanged, Deleted: o.Deleted, Older: o.Older, Failed: o.Failed, Skipped: int64(b.Skipped),
+		Repaired: o.Repaired,
 	}
 }

@@ -9,7 +9,8 @@ type Position struct {
 	Key       string `json:"key"`
 }
 
-// Counters count records of a pass. Each record is in exactly one of them.
+// Counters count records of a pass. Each record is in exactly one of them, but
+// for Repaired.
 type Counters struct {
 	Written   int64 `json:"written"`
 	Unchanged int64 `json:"unchanged"`
@@ -17,6 +18,8 @@ type Counters struct {
 	Older     int64 `json:"older"` // versions and deletes that gave way to a newer row
 	Failed    int64 `json:"failed"`
 	Skipped   int64 `json:"skipped"` // children whose parent is not there
+	// Repaired are those of Written and Unchanged whose text had to be repaired.
+	Repaired int64 `json:"repaired"`
 }
 
 // Successful is written, unchanged and deleted together.
@@ -36,6 +39,7 @@ func (c *Counters) Add(c2 Counters) {
 	c.Older += c2.Older
 	c.Failed += c2.Failed
 	c.Skipped += c2.Skipped
+	c.Repaired += c2.Repaired
 }
 
 // Stream is what is kept of one stream. The same value, encoded, is stored in

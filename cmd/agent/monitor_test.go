@@ -97,6 +97,9 @@ func TestMetrics(t *testing.T) {
 	if err := s.source.AddRaw(simulator.Property, "BAD", "2026-07-01T00:00:00Z", "", []byte(`{"ListingKey":"BAD","ModificationTimestamp":"2026-07-01T24:00:00Z"}`)); err != nil {
 		t.Fatal(err)
 	}
+	if err := s.source.AddRaw(simulator.Property, "NUL", "2026-07-01T00:00:01Z", "", []byte(`{"ListingKey":"NUL","ModificationTimestamp":"2026-07-01T00:00:01Z","City":"\u0000"}`)); err != nil {
+		t.Fatal(err)
+	}
 	c, url := s.serving(t, "--every", "1h", "--rooms-throttle", "300ms")
 	c.until(t, "Next sync at")
 	got := metrics(t, url)
@@ -110,6 +113,9 @@ func TestMetrics(t *testing.T) {
 		`resoagent_records_total{result="written", stream="vow_property"}`: float64(s.db.Count(t, "property", "vow IS NOT NULL")),
 		`resoagent_records_total{result="written", stream="media"}`:        float64(s.db.Count(t, "media", "")),
 		`resoagent_records_total{result="failed", stream="vow_property"}`:  1,
+		`resoagent_records_repaired_total{stream="vow_property"}`:          1,
+		`resoagent_records_repaired_total{stream="media"}`:                 0,
+		`resoagent_repaired_records`:                                       2, // the one of both feeds
 		`resoagent_records_total{result="unchanged", stream="media"}`:      0,
 		`resoagent_retries_total{cause="throttled"}`:                       1,
 		`resoagent_retries_total{cause="server_error"}`:                    2,
@@ -119,7 +125,7 @@ func TestMetrics(t *testing.T) {
 		`resoagent_source_requests_total`:                                  float64(traffic.Requests),
 		`resoagent_keyset_keys`:                                            float64(s.db.Count(t, "property", "")),
 		`resoagent_state_file_bytes`:                                       float64(file.Size()),
-		`resoagent_rejects`:                                                float64(s.db.Count(t, "agent_reject", "")),
+		`resoagent_rejects`:                                                float64(s.db.Count(t, "agent_reject", "repaired IS NULL")),
 		`resoagent_orphan_parents`:                                         orphans,
 		`resoagent_synclog_pending_runs`:                                   0,
 		`resoagent_run_in_progress`:                                        0,

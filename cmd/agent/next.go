@@ -22,6 +22,7 @@ func nextStep(err error) string {
 		{agent.ErrDisorder, "nothing was skipped; run again, and tell the provider if it goes on"},
 		{agent.ErrStuck, "nothing was skipped; tell the provider, with the place that is named here"},
 		{agent.ErrIncomplete, "run again later; what was stored is kept"},
+		{agent.ErrRepairs, "the source does not answer in UTF-8 at present, or its text is damaged: what is stored has been left as it was; run again when it is mended"},
 		{agent.ErrRejects, "'agent rejects' lists them; when the reason is gone, run again to go on"},
 		{record.ErrRewound, "run again: it goes on from what the database has by now, and fetches the rest again"},
 		{record.ErrLost, "see to it that one agent alone writes into this destination, and run again"},

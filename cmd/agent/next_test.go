@@ -16,7 +16,7 @@ func TestNextStep(t *testing.T) {
 	t.Parallel()
 	_, missing := os.Open("/no/such/file")
 	for _, err := range []error{
-		agent.ErrNoKeys, agent.ErrDisorder, agent.ErrStuck, agent.ErrIncomplete, agent.ErrRejects, missing,
+		agent.ErrNoKeys, agent.ErrDisorder, agent.ErrStuck, agent.ErrIncomplete, agent.ErrRejects, agent.ErrRepairs, missing,
 		fmt.Errorf("%w: %w", agent.ErrInUse, record.ErrLost),
 	} {
 		if nextStep(fmt.Errorf("do something: %w", err)) == "" {

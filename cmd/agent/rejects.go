@@ -33,8 +33,9 @@ func newRejects(r *root) *ffcli.Command {
 	fs.BoolVar(&c.json, "json", false, "one JSON array")
 	return &ffcli.Command{
 		Name: "rejects", ShortUsage: "agent rejects [--stream NAME] [--json] [flags]\nagent rejects retry [--stream NAME] [flags]",
-		ShortHelp: "list the records that could not be stored; 'rejects retry' fetches them again",
-		LongHelp:  "Needs the database alone, and works while a sync runs. The records' bytes are in the table agent_reject.",
+		ShortHelp: "list what could not be stored, or not as it came; 'rejects retry' fetches it again",
+		LongHelp: "Text that no database holds (NUL, bytes that are not UTF-8, halves of surrogate pairs) is repaired, and the record stored; " +
+			"the list says what was done. Needs the database alone, and works while a sync runs. The records' bytes are in the table agent_reject.",
 		FlagSet:   fs, Options: options(), Exec: c.exec,
 		Subcommands: []*ffcli.Command{newRejectsRetry(r)},
 	}
@@ -59,14 +60,18 @@ func (c *rejectsCommand) exec(ctx context.Context, args []string) error {
 	if err := c.complete(); err != nil {
 		return err
 	}
-	n := 0
+	n, repaired := 0, 0
 	err := agent.Rejects(ctx, c.config, c.streams(), func(r record.Reject) error {
 		n++
+		what := r.Reason
+		if r.Repaired != "" {
+			what = "stored, but repaired: " + r.Repaired
+			repaired++
+		}
 		if c.json {
 			return c.tellJSON(n, r)
 		}
-		_, err := fmt.Fprintf(c.stdout, "%s %s, %s, %d bytes\n    %s\n",
-			r.Stream, r.Key, seen(r), r.Bytes, r.Reason)
+		_, err := fmt.Fprintf(c.stdout, "%s %s, %s, %d bytes\n    %s\n", r.Stream, r.Key, seen(r), r.Bytes, what)
 		return err
 	})
 	if err != nil {
@@ -80,9 +85,17 @@ func (c *rejectsCommand) exec(ctx context.Context, args []string) error {
 	case n == 0:
 		_, err = fmt.Fprintln(c.stdout, "There are no rejects.")
 	default:
-		_, err = fmt.Fprintf(c.stdout, "Rejects: %d. A later good version of a record clears its entry; 'agent rejects retry' asks for it now.\n", n)
+		_, err = fmt.Fprintf(c.stdout, "Rejects: %d%s. A later good version of a record clears its entry; 'agent rejects retry' asks for it now.\n",
+			n-repaired, andRepaired(repaired))
 	}
 	return err
+}
+
+func andRepaired(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; stored with their text repaired: %d", n)
 }
 
 // tellJSON writes the n-th element of an array, a line each.

@@ -8,11 +8,12 @@ import (
 	"resoagent/internal/record"
 )
 
-// maxBody is how much of a reject's bytes is kept.
+// maxBody is how much of a record's bytes is kept on the list.
 const maxBody = 1 << 20
 
-// aside stores what did not become rows: rejects and the parents of orphans.
-// A record that went in clears an older reject of the same key.
+// aside stores what did not become rows, or not as it came: rejects, repairs, and
+// the parents of orphans. A record that went in as it came clears what an older one
+// of the same key has left there.
 func (d *Destination) aside(ctx context.Context, tx pgx.Tx, g *record.Group) error {
 	if len(g.Orphans) > 0 {
 		_, err := tx.Exec(ctx, `INSERT INTO `+d.table("agent_orphan")+` (stream, parent_key)
@@ -28,11 +29,11 @@ func (d *Destination) aside(ctx context.Context, tx pgx.Tx, g *record.Group) err
 			return err
 		}
 	}
-	bad, good := g.Settled()
-	if err := d.clearRejects(ctx, tx, g.Stream, good); err != nil {
+	listed, clean := g.Settled()
+	if err := d.clearRejects(ctx, tx, g.Stream, clean); err != nil {
 		return err
 	}
-	return d.putRejects(ctx, tx, g, bad)
+	return d.putRejects(ctx, tx, g, listed)
 }
 
 // clearRejects looks first whether the stream has any rejects, since it mostly
@@ -50,22 +51,23 @@ func (d *Destination) clearRejects(ctx context.Context, tx pgx.Tx, stream string
 	return err
 }
 
-func (d *Destination) putRejects(ctx context.Context, tx pgx.Tx, g *record.Group, bad []record.Entry) error {
-	for _, r := range bad {
-		reason, _ := r.Bad()
-		var isNew bool
-		// xmax is 0 in a row that was inserted, not updated.
-		err := tx.QueryRow(ctx, `INSERT INTO `+d.table("agent_reject")+` AS t
-			(stream, record_key, parent_key, reason, body, body_bytes, run_id) VALUES ($1, $2, $3, $4, $5, $6, $7)
-			ON CONFLICT (stream, record_key) DO UPDATE SET parent_key = excluded.parent_key, reason = excluded.reason,
+func (d *Destination) putRejects(ctx context.Context, tx pgx.Tx, g *record.Group, listed []record.Entry) error {
+	table := d.table("agent_reject")
+	for _, r := range listed {
+		reason, repaired, body := r.Listed()
+		var rejected *bool // before; nil: it was not there
+		err := tx.QueryRow(ctx, `WITH old AS (SELECT repaired IS NULL AS rejected FROM `+table+` WHERE stream = $1 AND record_key = $2)
+			INSERT INTO `+table+` AS t
+			(stream, record_key, parent_key, reason, repaired, body, body_bytes, run_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+			ON CONFLICT (stream, record_key) DO UPDATE SET parent_key = excluded.parent_key, reason = excluded.reason, repaired = excluded.repaired,
 			body = excluded.body, body_bytes = excluded.body_bytes, run_id = excluded.run_id, last_seen_at = now()
-			RETURNING xmax = 0`,
-			g.Stream, r.RejectKey(), r.Parent, reason, r.JSON[:min(len(r.JSON), maxBody)], len(r.JSON), g.RunID).Scan(&isNew)
+			RETURNING (SELECT rejected FROM old)`,
+			g.Stream, r.RejectKey(), r.Parent, reason, repaired, body[:min(len(body), maxBody)], len(body), g.RunID).Scan(&rejected)
 		if err != nil {
 			return err
 		}
-		if !isNew {
-			r.Outcome.Known++
+		if rejected != nil {
+			r.WasListed(*rejected)
 		}
 	}
 	return nil

@@ -45,7 +45,7 @@ func (d *Destination) Tally(ctx context.Context, stream string, shape *record.Sh
 	_, hash, _ := shape.CopyColumns(feed)
 	err = d.row(ctx, `SELECT
 		(SELECT count(*) FROM `+d.table(shape.Table)+` WHERE `+hash+` IS NOT NULL),
-		(SELECT count(*) FROM `+d.table("agent_reject")+` WHERE stream = $1),
+		(SELECT count(*) FROM `+d.table("agent_reject")+` WHERE stream = $1 AND repaired IS NULL),
 		(SELECT count(*) FROM `+d.table("agent_orphan")+` WHERE stream = $1)`, []any{stream}, &t.Rows, &t.Rejects, &t.Orphans)
 	return t, wrap("count "+stream, err)
 }
@@ -80,18 +80,19 @@ func (d *Destination) Figures(ctx context.Context) (f record.Figures, err error)
 	}
 	err = d.row(ctx, `SELECT
 		(SELECT count(*) FROM (SELECT DISTINCT parent_key FROM `+d.table("agent_orphan")+`) t),
-		(SELECT count(*) FROM `+d.table("agent_reject")+`),
+		(SELECT count(*) FROM `+d.table("agent_reject")+` WHERE repaired IS NULL),
+		(SELECT count(*) FROM `+d.table("agent_reject")+` WHERE repaired IS NOT NULL),
 		(SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c
 			JOIN pg_namespace n ON n.oid = c.relnamespace
 			WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND (c.relname LIKE 'agent\_%' OR c.relname = ANY($2)))`,
-		[]any{d.schema, names}, &f.OrphanParents, &f.Rejects, &f.Bytes)
+		[]any{d.schema, names}, &f.OrphanParents, &f.Rejects, &f.Repaired, &f.Bytes)
 	return f, wrap("look at destination", err)
 }
 
-// Rejects gives rejects of a stream in key order, at most limit of those behind
+// Rejects gives rejects and repairs of a stream in key order, at most limit of those behind
 // after.
 func (d *Destination) Rejects(ctx context.Context, stream, after string, limit int) ([]record.Reject, error) {
-	rows, err := d.pool.Query(ctx, `SELECT stream, record_key, parent_key, reason, body_bytes, run_id, first_seen_at, last_seen_at
+	rows, err := d.pool.Query(ctx, `SELECT stream, record_key, parent_key, reason, coalesce(repaired, ''), body_bytes, run_id, first_seen_at, last_seen_at
 		FROM `+d.table("agent_reject")+` WHERE stream = $1 AND record_key > $2 ORDER BY record_key LIMIT $3`, stream, after, limit)
 	if err != nil {
 		return nil, wrap("read rejects", err)

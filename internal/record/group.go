@@ -66,10 +66,13 @@ type Batch struct {
 // Outcome counts what became of the records of a batch or group. Older are
 // versions, deletes too, that gave way to what is there (Group.Replaces).
 // Removed is how many of Deleted took a row away: a photo that was deleted before
-// it ever came has none. Known is how many of Failed were rejects before.
+// it ever came has none. Known is how many of Failed were rejects before. Repaired
+// are those of Written and Unchanged whose text had to be repaired, RepairedKnown
+// how many of them were on the list of repairs before.
 type Outcome struct {
 	Written, Unchanged, Deleted, Older, Failed int64
 	Removed, Known                             int64
+	Repaired, RepairedKnown                    int64
 }
 
 // Add adds o2 to o.
@@ -81,6 +84,8 @@ func (o *Outcome) Add(o2 Outcome) {
 	o.Failed += o2.Failed
 	o.Removed += o2.Removed
 	o.Known += o2.Known
+	o.Repaired += o2.Repaired
+	o.RepairedKnown += o2.RepairedKnown
 }
 
 // Successful is written, unchanged and deleted together.
@@ -249,37 +254,60 @@ func (e Entry) GivesWay() {
 }
 
 // Settled divides the records once they are written: the last version of each
-// key that could not be stored, and the keys of which the last version could, so
-// that a reject of an earlier one is history. A version that gave way to a newer
-// row says nothing of either. Rejects that the group has twice are counted as
-// known here.
-func (g *Group) Settled() (bad []Entry, good []string) {
+// key that could not be stored, or was stored with its text repaired, and the keys
+// of which the last version was stored as it came, so that what the list says of an
+// earlier one is history. A version that gave way to a newer row says nothing of
+// either. What is repaired is counted here, and what the group has twice is counted
+// as known.
+func (g *Group) Settled() (listed []Entry, clean []string) {
 	last := make(map[string]*Entry)
 	for i := range g.Batches {
 		b := &g.Batches[i]
 		for j := range b.Records {
 			r := &b.Records[j]
-			_, isBad := r.Bad()
+			_, bad := r.Bad()
 			switch key := r.RejectKey(); {
-			case isBad:
-				if last[key] != nil {
-					b.Outcome.Known++
+			case bad || r.Stands():
+				if b.Outcome.list(r); last[key] != nil {
+					_, was := last[key].Bad()
+					b.Outcome.known(r, was)
 				}
 				last[key] = &Entry{r, &b.Outcome}
 			case !r.Older:
-				good = append(good, key)
+				clean = append(clean, key)
 				delete(last, key)
 			}
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(last)) {
-		bad = append(bad, *last[key])
+		listed = append(listed, *last[key])
 	}
-	if len(bad) > 0 {
-		good = slices.DeleteFunc(good, func(key string) bool { return last[key] != nil })
+	if len(listed) > 0 {
+		clean = slices.DeleteFunc(clean, func(key string) bool { return last[key] != nil })
 	}
-	return bad, good
+	return listed, clean
 }
+
+// list counts a repair; rejects have been counted.
+func (o *Outcome) list(r *Record) {
+	if _, bad := r.Bad(); !bad {
+		o.Repaired++
+	}
+}
+
+// known counts a reject or repair that was on the list before as what it is now.
+// rejected: what was there was a reject.
+func (o *Outcome) known(r *Record, rejected bool) {
+	switch _, bad := r.Bad(); {
+	case bad && rejected:
+		o.Known++
+	case !bad && !rejected:
+		o.RepairedKnown++
+	}
+}
+
+// WasListed notes that the entry was on the list of rejects and repairs before.
+func (e Entry) WasListed(rejected bool) { e.Outcome.known(e.Record, rejected) }
 
 // Run is one finished run, as the destination's run table and SyncLog keep it.
 type Run struct {
@@ -305,13 +333,14 @@ func SyncLogColumns(streams []string) []string {
 	return columns
 }
 
-// Reject is a record that could not be stored, as a destination keeps it. Its
-// bytes stay there.
+// Reject is a record that could not be stored, as a destination keeps it, or one
+// that was stored with its text repaired. Its bytes stay there.
 type Reject struct {
 	Stream    string    `json:"stream"`
 	Key       string    `json:"key"` // a hash of the bytes where the record has none that can be read
 	Parent    string    `json:"parent"`
-	Reason    string    `json:"reason"`
+	Reason    string    `json:"reason"`   // "" of a record that is stored
+	Repaired  string    `json:"repaired"` // what was done to its text; "" of a reject
 	Bytes     int64     `json:"bytes"`
 	RunID     string    `json:"run_id"` // that saw it last
 	FirstSeen time.Time `json:"first_seen_at"`
@@ -329,5 +358,6 @@ type Tally struct {
 type Figures struct {
 	OrphanParents int64 `json:"orphan_parents"` // that children of any stream wait for
 	Rejects       int64 `json:"rejects"`
+	Repaired      int64 `json:"repaired"` // records that were stored with their text repaired
 	Bytes         int64 `json:"bytes"` // of all the agent's tables with their indexes
 }

@@ -41,6 +41,21 @@ func (r *Record) Bad() (reason string, bad bool) {
 	return r.Refused, r.Refused != ""
 }
 
+// Stands reports whether the record is stored with its text repaired.
+func (r *Record) Stands() bool {
+	_, bad := r.Bad()
+	return r.Repaired != "" && !bad && !r.Older && !r.Deleted
+}
+
+// Listed is what the list of rejects and repairs keeps of the record: why it is
+// not stored, or what was done to it, and its bytes as they came.
+func (r *Record) Listed() (reason string, repaired *string, body []byte) {
+	if reason, bad := r.Bad(); bad {
+		return reason, nil, r.JSON
+	}
+	return "", &r.Repaired, r.Original
+}
+
 // RejectKey identifies the record among a stream's rejects: its key, or a hash
 // of its bytes where it has none.
 func (r *Record) RejectKey() string {

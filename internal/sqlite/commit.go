@@ -175,7 +175,8 @@ func (w *writer) look(ctx context.Context, e record.Entry) (*stored, error) {
 	return &there, err
 }
 
-// aside stores what did not become rows: rejects and the parents of orphans.
+// aside stores what did not become rows, or not as it came: rejects, repairs, and
+// the parents of orphans.
 func (w *writer) aside(ctx context.Context) error {
 	for _, p := range w.g.Orphans {
 		_, err := w.tx.ExecContext(ctx, `INSERT INTO agent_orphan (stream, parent_key, first_seen_at) VALUES (?, ?, ?)
@@ -193,40 +194,40 @@ func (w *writer) aside(ctx context.Context) error {
 			return err
 		}
 	}
-	bad, good := w.g.Settled()
+	listed, clean := w.g.Settled()
 	if w.unreject != nil {
-		for _, key := range good {
+		for _, key := range clean {
 			if _, err := w.unreject.ExecContext(ctx, w.g.Stream, key); err != nil {
 				return err
 			}
 		}
 	}
-	for _, r := range bad {
-		if err := w.reject(ctx, r); err != nil {
+	for _, r := range listed {
+		if err := w.list(ctx, r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// reject records a reject.
-func (w *writer) reject(ctx context.Context, r record.Entry) error {
-	reason, _ := r.Bad()
-	var known bool
-	err := w.tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM agent_reject WHERE stream = ? AND record_key = ?)`,
-		w.g.Stream, r.RejectKey()).Scan(&known)
-	if err != nil {
+// list keeps a reject or a repair.
+func (w *writer) list(ctx context.Context, r record.Entry) error {
+	reason, repaired, body := r.Listed()
+	var rejected bool
+	err := w.tx.QueryRowContext(ctx, `SELECT repaired IS NULL FROM agent_reject WHERE stream = ? AND record_key = ?`,
+		w.g.Stream, r.RejectKey()).Scan(&rejected)
+	switch {
+	case err == nil:
+		r.WasListed(rejected)
+	case !errors.Is(err, sql.ErrNoRows):
 		return err
 	}
-	if known {
-		r.Outcome.Known++
-	}
 	_, err = w.tx.ExecContext(ctx, `INSERT INTO agent_reject
-		(stream, record_key, parent_key, reason, body, body_bytes, run_id, first_seen_at, last_seen_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (stream, record_key) DO UPDATE SET
-		parent_key = excluded.parent_key, reason = excluded.reason, body = excluded.body,
+		(stream, record_key, parent_key, reason, repaired, body, body_bytes, run_id, first_seen_at, last_seen_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (stream, record_key) DO UPDATE SET
+		parent_key = excluded.parent_key, reason = excluded.reason, repaired = excluded.repaired, body = excluded.body,
 		body_bytes = excluded.body_bytes, run_id = excluded.run_id, last_seen_at = excluded.last_seen_at`,
-		w.g.Stream, r.RejectKey(), r.Parent, reason, r.JSON[:min(len(r.JSON), maxBody)], len(r.JSON), w.g.RunID, now(), now())
+		w.g.Stream, r.RejectKey(), r.Parent, reason, repaired, body[:min(len(body), maxBody)], len(body), w.g.RunID, now(), now())
 	return err
 }
 

@@ -38,7 +38,7 @@ func (d *Destination) Tally(ctx context.Context, stream string, shape *record.Sh
 	_, hash, _ := shape.CopyColumns(feed)
 	err = d.db.QueryRowContext(ctx, `SELECT
 		(SELECT count(*) FROM `+shape.Table+` WHERE `+hash+` IS NOT NULL),
-		(SELECT count(*) FROM agent_reject WHERE stream = ?),
+		(SELECT count(*) FROM agent_reject WHERE stream = ? AND repaired IS NULL),
 		(SELECT count(*) FROM agent_orphan WHERE stream = ?)`, stream, stream).Scan(&t.Rows, &t.Rejects, &t.Orphans)
 	return t, wrap("count "+stream, err)
 }
@@ -75,15 +75,16 @@ func (d *Destination) Ready(ctx context.Context, stream, after string, limit int
 // Figures tells what the destination holds beside the rows, and how large it is.
 func (d *Destination) Figures(ctx context.Context) (f record.Figures, err error) {
 	err = d.db.QueryRowContext(ctx, `SELECT (SELECT count(DISTINCT parent_key) FROM agent_orphan),
-		(SELECT count(*) FROM agent_reject),
-		(SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size())`).Scan(&f.OrphanParents, &f.Rejects, &f.Bytes)
+		(SELECT count(*) FROM agent_reject WHERE repaired IS NULL),
+		(SELECT count(*) FROM agent_reject WHERE repaired IS NOT NULL),
+		(SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size())`).Scan(&f.OrphanParents, &f.Rejects, &f.Repaired, &f.Bytes)
 	return f, wrap("look at destination", err)
 }
 
-// Rejects gives rejects of a stream in key order, at most limit of those behind
+// Rejects gives rejects and repairs of a stream in key order, at most limit of those behind
 // after.
 func (d *Destination) Rejects(ctx context.Context, stream, after string, limit int) (rejects []record.Reject, err error) {
-	rows, err := d.db.QueryContext(ctx, `SELECT stream, record_key, parent_key, reason, body_bytes, run_id, first_seen_at, last_seen_at
+	rows, err := d.db.QueryContext(ctx, `SELECT stream, record_key, parent_key, reason, coalesce(repaired, ''), body_bytes, run_id, first_seen_at, last_seen_at
 		FROM agent_reject WHERE stream = ? AND record_key > ? ORDER BY record_key LIMIT ?`, stream, after, limit)
 	if err != nil {
 		return nil, wrap("read rejects", err)
@@ -92,7 +93,7 @@ func (d *Destination) Rejects(ctx context.Context, stream, after string, limit i
 	for rows.Next() {
 		var r record.Reject
 		var first, last string
-		if err := rows.Scan(&r.Stream, &r.Key, &r.Parent, &r.Reason, &r.Bytes, &r.RunID, &first, &last); err != nil {
+		if err := rows.Scan(&r.Stream, &r.Key, &r.Parent, &r.Reason, &r.Repaired, &r.Bytes, &r.RunID, &first, &last); err != nil {
 			return nil, wrap("read rejects", err)
 		}
 		if r.FirstSeen, err = time.Parse(time.RFC3339, first); err == nil {

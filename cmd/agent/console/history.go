@@ -21,18 +21,22 @@ func History(w io.Writer, runs []agent.RunRecord) {
 		return
 	}
 	var most int64
-	older := false
+	older, repaired := false, false
 	for _, r := range runs {
 		most = max(most, r.Processed)
 		older = older || r.Older > 0
+		repaired = repaired || r.Repaired > 0
 	}
 	t := newTable(w)
 	header := table.Row{"Began", "Took", "Outcome", "Records", "", "Failed", "Skipped"}
 	if older { // seldom, and the table is wide enough without
 		header = append(header, "Older")
 	}
+	if repaired { // likewise
+		header = append(header, "Repaired")
+	}
 	t.AppendHeader(header)
-	t.SetColumnConfigs(append(rightFrom(2, 2), append(rightFrom(4, 4), rightFrom(6, 8)...)...))
+	t.SetColumnConfigs(append(rightFrom(2, 2), append(rightFrom(4, 4), rightFrom(6, 9)...)...))
 	for _, r := range runs {
 		row := table.Row{
 			began(r), took(r), outcome(r), number(r.Processed),
@@ -40,6 +44,9 @@ func History(w io.Writer, runs []agent.RunRecord) {
 		}
 		if older {
 			row = append(row, number(r.Older))
+		}
+		if repaired {
+			row = append(row, number(r.Repaired))
 		}
 		t.AppendRow(row)
 	}

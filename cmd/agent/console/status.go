@@ -72,6 +72,9 @@ func Status(w io.Writer, s agent.Status) {
 		rejects += "; 'agent rejects' lists them"
 	}
 	say("Rejects:          %s", rejects)
+	if s.Repaired > 0 {
+		say("Repaired:         %s; 'agent rejects' lists them too", plural(s.Repaired, "record"))
+	}
 	say("SyncLog waiting:  %s", plural(int64(s.PendingSyncLog), "run"))
 	say("Disk:             %s", disk(s))
 }

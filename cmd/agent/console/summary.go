@@ -31,6 +31,9 @@ func (t *Text) passFinished(e agent.PassReport) {
 	if n.Older > 0 {
 		t.line("⏪ %s older than the row that is there, which stays", plural(n.Older, "version"))
 	}
+	if n.Repaired > 0 {
+		t.line("🩹 %s stored with broken text repaired: 'agent rejects' says which", plural(n.Repaired, "record"))
+	}
 	if e.Unfit > 0 {
 		t.line("⚠️  %s did not fit a typed column: NULL there, the original is in the JSON copy", plural(e.Unfit, "value"))
 	}
@@ -80,6 +83,9 @@ func (t *Text) runFinished(e agent.RunFinished) {
 	t.line("❌ Failed: %s", number(n.Failed))
 	if n.Older > 0 {
 		t.line("⏪ Older than the row that is there: %s", number(n.Older))
+	}
+	if n.Repaired > 0 {
+		t.line("🩹 Repaired (broken text): %s", number(n.Repaired))
 	}
 	if n.Skipped > 0 {
 		t.line("⏭️  Skipped (no such listing): %s", number(n.Skipped))

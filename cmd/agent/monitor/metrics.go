@@ -16,6 +16,7 @@ import (
 type meters struct {
 	registry *prometheus.Registry
 	records  *prometheus.CounterVec
+	repaired *prometheus.CounterVec
 	pages    *prometheus.HistogramVec
 	throttle *prometheus.CounterVec
 	retries  *prometheus.CounterVec
@@ -45,6 +46,7 @@ func newMetrics(o Options) *meters {
 		registry: prometheus.NewRegistry(),
 		records: counter("resoagent_records_total",
 			"Records that the source sent, by what became of them; what --lookback reads again and finds known is left out.", "stream", "result"),
+		repaired: counter("resoagent_records_repaired_total", "Records, of those written or unchanged, whose broken text had to be repaired.", "stream"),
 		pages: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "resoagent_page_duration_seconds", Help: "Time that the source took for a page of a pass, from the request to its last record.",
 			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
@@ -58,12 +60,13 @@ func newMetrics(o Options) *meters {
 		Name: "resoagent_build_info", Help: "A metric that is always 1, with the program's version.",
 	}, []string{"version", "commit", "goversion"})
 	build.WithLabelValues(o.Version, o.Commit, runtime.Version()).Set(1)
-	m.registry.MustRegister(m.records, m.pages, m.throttle, m.retries, m.runs, m.duration, build,
+	m.registry.MustRegister(m.records, m.repaired, m.pages, m.throttle, m.retries, m.runs, m.duration, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, stream := range agent.Streams() {
 		for _, result := range results() {
 			m.records.WithLabelValues(stream, result)
 		}
+		m.repaired.WithLabelValues(stream)
 		m.pages.WithLabelValues(stream)
 		m.throttle.WithLabelValues(stream)
 	}
@@ -83,6 +86,7 @@ func (m *meters) observe(e agent.Event) {
 		for i, value := range []int64{n.Written, n.Unchanged, n.Deleted, n.Older, n.Failed, n.Skipped} {
 			m.records.WithLabelValues(e.Stream, results()[i]).Add(float64(max(0, value)))
 		}
+		m.repaired.WithLabelValues(e.Stream).Add(float64(max(0, n.Repaired)))
 	case agent.PageFetched:
 		m.pages.WithLabelValues(e.Stream).Observe(e.Took.Seconds())
 		m.throttle.WithLabelValues(e.Stream).Add(e.Waited.Seconds())

@@ -77,6 +77,8 @@ func gauges() []gauge {
 			func(s agent.Status) float64 { return s.KeySet.FalsePositiveRate }),
 		number("orphan_parents", "Listings that children wait for, at the end of the last run.", func(s agent.Status) float64 { return float64(s.OrphanParents) }),
 		number("rejects", "Records that could not be stored, at the end of the last run.", func(s agent.Status) float64 { return float64(s.Rejects) }),
+		number("repaired_records", "Records that are stored with broken text repaired, at the end of the last run.",
+			func(s agent.Status) float64 { return float64(s.Repaired) }),
 		number("synclog_pending_runs", "Finished runs that are not in SyncLog yet.", func(s agent.Status) float64 { return float64(s.PendingSyncLog) }),
 		number("state_file_bytes", "Size of the state file (bbolt).", func(s agent.Status) float64 { return float64(s.StateFileBytes) }),
 		{describe("state_free_bytes", "What is free on the state directory's disk."), func(s agent.Status) (float64, bool) {
