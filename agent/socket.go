@@ -58,20 +58,55 @@ func (a *Agent) serve(ctx context.Context) (stop func() error) {
 		a.notice(true, "'agent status' cannot look into this agent: %v", err)
 		return func() error { return nil }
 	}
+	closed := make(chan struct{})
 	var serving sync.WaitGroup
-	serving.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return // closed
-			}
-			serving.Go(func() { a.answer(conn) })
-		}
-	})
+	serving.Go(func() { a.accept(listener, closed, a.answer) })
 	return func() error {
+		close(closed)
 		_ = listener.Close() // removes the socket; nothing is lost if it stays
 		serving.Wait()
 		return nil
+	}
+}
+
+// Bounds of the socket's service.
+const (
+	mostQuestions   = 16 // that are answered at a time
+	firstAcceptWait = 5 * time.Millisecond
+	mostAcceptWait  = time.Second
+)
+
+// accept has each question answered until the listener is closed, and waits for
+// the answers. Any other error may pass, such as that the process or the system
+// has too many files open: it is waited out, since nobody could look into the agent
+// for the rest of its life.
+func (a *Agent) accept(listener net.Listener, closed <-chan struct{}, answer func(net.Conn)) {
+	var answering sync.WaitGroup
+	defer answering.Wait()
+	slots := make(chan struct{}, mostQuestions)
+	for wait := time.Duration(0); ; {
+		conn, err := listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			if wait == 0 {
+				a.notice(true, "'agent status' cannot look into this agent for the moment: %v; it is tried again", err)
+			}
+			wait = min(max(2*wait, firstAcceptWait), mostAcceptWait)
+			select {
+			case <-closed:
+				return
+			case <-time.After(wait):
+			}
+			continue
+		}
+		wait = 0
+		slots <- struct{}{}
+		answering.Go(func() {
+			defer func() { <-slots }()
+			answer(conn)
+		})
 	}
 }
 

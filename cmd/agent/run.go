@@ -87,7 +87,7 @@ func (c *runCommand) serve(ctx context.Context, observe func(agent.Event)) (*mon
 	if c.schedule.listen == "" {
 		return nil, nil //nolint:nilnil // a server that is nil does nothing
 	}
-	server, err := monitor.Listen(ctx, c.schedule.listen, c.logger(c.stderr))
+	server, err := monitor.Listen(ctx, c.schedule.listen, c.logger(c.stderr), func(n agent.Notice) { c.config.Observe(n) })
 	if err != nil {
 		return nil, fmt.Errorf("%w: --listen: %w", errUsage, err)
 	}

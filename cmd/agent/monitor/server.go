@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"resoagent/agent"
 )
 
 // DefaultAddress is the address that the documentation uses.
@@ -18,17 +20,25 @@ const DefaultAddress = "127.0.0.1:9464"
 // grace is how long answers under way may take when the server is closed.
 const grace = 200 * time.Millisecond
 
+// Waits before an address is taken again whose listener has died.
+const (
+	firstWait = 100 * time.Millisecond
+	mostWait  = 30 * time.Second
+)
+
 // Server serves a monitor. A nil Server does nothing.
 type Server struct {
-	listener net.Listener
+	listener net.Listener // the first one
 	http     *http.Server
 	stop     context.CancelFunc
 	running  sync.WaitGroup
+	notice   func(agent.Notice)
 }
 
 // Listen takes the address. One without a host, such as :9464, is the loopback
 // address: whoever wants others to read writes 0.0.0.0:9464.
-func Listen(ctx context.Context, address string, logger *slog.Logger) (*Server, error) {
+// notice is told when the listener dies, and when there is one again.
+func Listen(ctx context.Context, address string, logger *slog.Logger, notice func(agent.Notice)) (*Server, error) {
 	if !strings.Contains(address, ":") {
 		address = ":" + address
 	}
@@ -44,10 +54,11 @@ func Listen(ctx context.Context, address string, logger *slog.Logger) (*Server, 
 		return nil, fmt.Errorf("%w; choose another address", err)
 	}
 	return &Server{
-		listener: listener, stop: func() {},
+		listener: listener, stop: func() {}, notice: notice,
 		http: &http.Server{
-			ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
-			IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+			ReadHeaderTimeout: 3 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second,
+			IdleTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+			ConnState: newCrowd().changed,
 		},
 	}, nil
 }
@@ -73,7 +84,32 @@ func (s *Server) Serve(m *Monitor, subject Subject) {
 		s.http.Handler = local(s.http.Handler)
 	}
 	s.running.Go(func() { m.course.run(ctx, m.options.Now) })
-	s.running.Go(func() { _ = s.http.Serve(s.listener) }) // it ends with Close
+	s.running.Go(func() { s.serve(ctx, s.listener) })
+}
+
+// serve answers until Close. The server itself waits out errors that pass, such as
+// too many open files; a listener that cannot be used any more is told of and
+// replaced, since a sync that nobody can watch is still worth more than none.
+func (s *Server) serve(ctx context.Context, listener net.Listener) {
+	for {
+		err := s.http.Serve(listener)
+		if errors.Is(err, http.ErrServerClosed) || ctx.Err() != nil {
+			return
+		}
+		_ = listener.Close()
+		s.notice(agent.Notice{Warning: true, Text: fmt.Sprintf("http://%s is not served any more: %v; it is tried again", s.Address(), err)})
+		for wait := firstWait; ; wait = min(2*wait, mostWait) {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(wait):
+			}
+			if listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.Address()); err == nil {
+				break
+			}
+		}
+		s.notice(agent.Notice{Text: "serving http://" + s.Address() + " again"})
+	}
 }
 
 // Close stops the server. Answers under way have a moment to end.
