@@ -86,6 +86,10 @@ var (
 	ErrChanged = errors.New("what is fetched has changed")
 	// ErrEmptied: the destination is empty, and the state file says it is not.
 	ErrEmptied = errors.New("the destination is empty, but the state file is not")
+	// ErrUnsynced: nothing was ever synced into the database.
+	ErrUnsynced = errors.New("nothing was ever synced into this database")
+	// ErrNoState: there is no state directory.
+	ErrNoState = errors.New("there is no such state directory")
 	// ErrDisorder: the source does not keep the order that was asked for.
 	ErrDisorder = errors.New("the source's timestamps go backwards inside a page")
 	// ErrStuck: the source's pages do not lead on.

@@ -23,7 +23,8 @@ const statusPatience = 3 * time.Second
 // ReadStatus tells how a state directory stands. It needs neither source nor
 // destination. While an agent runs, the state file is locked even for readers,
 // so the running agent is asked over its socket. A directory without a state
-// file is one where nothing has happened yet. now is the present.
+// file is one where nothing has happened yet; one that is not there is ErrNoState.
+// now is the present.
 func ReadStatus(ctx context.Context, dir string, now time.Time) (s Status, err error) {
 	err = readState(ctx, dir, askStatus, &s, func(dir string, file *checkpoint.File) (err error) {
 		s, err = statusOf(dir, file, now, moment{}, nil)
@@ -67,6 +68,9 @@ func readState(ctx context.Context, dir, question string, answer any, read func(
 				return err
 			}
 			continue
+		}
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w: %s; the first sync makes it, or name that of your syncs with --state-dir", ErrNoState, dir)
 		}
 		err = readFile(dir, read)
 		switch {

@@ -28,6 +28,7 @@ type destination interface {
 	Log
 	Migrate(ctx context.Context) (migrations.Result, error)
 	Marks(ctx context.Context) ([]record.Mark, error)
+	Owned(ctx context.Context) (record.Owned, error)
 	Close() error
 }
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
+	"resoagent/checkpoint"
 	"resoagent/internal/record"
 )
 
@@ -16,19 +18,29 @@ const rejectChunk = 1000
 // Rejects calls yield with each record that could not be stored, or was stored with
 // its text repaired, by stream and key; no stream named: all. It needs the destination alone, and works beside a
 // sync. An error of yield is returned as it is. ErrConfig: there is no such
-// stream.
+// stream. ErrUnsynced: the database is another than that of the syncs. One that
+// belongs to another state directory is a notice.
 func Rejects(ctx context.Context, config Config, streams []string, yield func(record.Reject) error) (err error) {
 	if err := checkStreams(streams); err != nil {
 		return err
 	}
 	dest, err := existingDestination(ctx, &config)
-	if err != nil || dest == nil {
+	if err != nil {
 		return err
 	}
+	if dest == nil {
+		return unsynced(&config)
+	}
 	defer func() { err = errors.Join(err, dest.Close()) }()
-	// A destination without tables has no rejects, and gets no tables from this.
+	// A destination without tables gets none from this.
 	marks, err := dest.Marks(ctx)
-	if err != nil || len(marks) == 0 {
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(marks, func(m record.Mark) bool { return len(m.State) > 0 }) {
+		return unsynced(&config)
+	}
+	if err := tellOwner(ctx, &config, dest); err != nil {
 		return err
 	}
 	if len(streams) == 0 {
@@ -40,6 +52,33 @@ func Rejects(ctx context.Context, config Config, streams []string, yield func(re
 		}
 	}
 	return nil
+}
+
+// unsynced says which database nothing was synced into.
+func unsynced(c *Config) error {
+	where := "PostgreSQL, schema " + c.Schema
+	if path, isFile, err := c.sqlitePath(); err == nil && isFile {
+		where = "SQLite, " + path
+	}
+	return fmt.Errorf("%w (%s); if there are syncs, name theirs: --database-url, --schema, --state-dir", ErrUnsynced, where)
+}
+
+// tellOwner gives notice of a destination that belongs to another agent than that
+// of the state directory, as far as this has a state file that can be read.
+func tellOwner(ctx context.Context, c *Config, dest destination) error {
+	owner, err := dest.Owned(ctx)
+	if err != nil {
+		return err
+	}
+	file, err := checkpoint.OpenReadOnly(c.StateDir)
+	if err != nil {
+		return nil //nolint:nilerr // the list needs no state file
+	}
+	if mine := file.StateID(); owner.StateID != "" && owner.StateID != mine {
+		(&Agent{config: *c}).notice(true, "this database is not that of the state directory %s: it is synced from host %s, state directory %s",
+			c.StateDir, owner.Host, owner.StateDir)
+	}
+	return file.Close()
 }
 
 // eachReject walks the rejects of a stream. What yield does to those that it was

@@ -60,6 +60,9 @@ func (c *rejectsCommand) exec(ctx context.Context, args []string) error {
 	if err := c.complete(); err != nil {
 		return err
 	}
+	observe, finish := c.observer(c.stderr)
+	defer finish()
+	c.config.Observe = observe
 	n, repaired := 0, 0
 	err := agent.Rejects(ctx, c.config, c.streams(), func(r record.Reject) error {
 		n++

@@ -81,6 +81,18 @@ func owned(ctx context.Context, q rower, table, lock string) (row record.Owned, 
 	return row, left, err
 }
 
+// Owned tells whose the destination is; nobody's where no agent has claimed it.
+func (d *Destination) Owned(ctx context.Context) (record.Owned, error) {
+	if err := d.connect(ctx); err != nil {
+		return record.Owned{}, err
+	}
+	row, _, err := owned(ctx, d.pool, d.table("agent_owner"), "")
+	if errors.Is(err, pgx.ErrNoRows) || sqlstate(err) == "42P01" { // undefined_table
+		return record.Owned{}, nil
+	}
+	return row, wrap("read owner", err)
+}
+
 // stillOwner fails with record.ErrLost where somebody else has claimed the
 // destination, and keeps it from being claimed until the transaction ends. Groups
 // need no such look: the mark that they move has the incarnation too.

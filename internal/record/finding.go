@@ -62,11 +62,11 @@ func (r Report) NotChecked(name, format string, args ...any) {
 // Subject is one stream that a source is examined for.
 type Subject struct {
 	Stream   string
-	Query    Query         // from the beginning; Top is the batch size that is set
-	SizeFlag string        // the setting of the batch size
+	Query    Query  // from the beginning; Top is the batch size that is set
+	SizeFlag string // the setting of the batch size
 	// FilterFlag is the setting of the query's filter.
 	FilterFlag string
-	Pause    time.Duration // what a sync leaves between two requests
+	Pause      time.Duration // what a sync leaves between two requests
 }
 
 // Examined is what else an examination of a destination brought to light.

@@ -95,6 +95,20 @@ func owned(ctx context.Context, q rower) (row record.Owned, left time.Duration, 
 	return row, left, err
 }
 
+// Owned tells whose the destination is; nobody's where no agent has claimed it.
+func (d *Destination) Owned(ctx context.Context) (record.Owned, error) {
+	var n int
+	err := d.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name = 'agent_owner'`).Scan(&n)
+	if err != nil || n == 0 {
+		return record.Owned{}, wrap("read owner", err)
+	}
+	row, _, err := owned(ctx, d.db)
+	if errors.Is(err, sql.ErrNoRows) {
+		return record.Owned{}, nil
+	}
+	return row, wrap("read owner", err)
+}
+
 // stillOwner fails with record.ErrLost where somebody else has claimed the
 // destination. Groups need no such look: the mark that they move has the
 // incarnation too.

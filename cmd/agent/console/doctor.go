@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -17,6 +18,9 @@ type Doctor struct {
 	out   io.Writer
 	o     Options
 	group string
+	// unchecked are findings of one group that could not be made for one reason,
+	// one behind the other: they become one line.
+	unchecked []agent.Finding
 }
 
 // NewDoctor makes a console that writes to w: in colours where it is a terminal.
@@ -29,6 +33,45 @@ const (
 
 // Finding shows one finding, and what to do about it below.
 func (d *Doctor) Finding(f agent.Finding) {
+	if n := len(d.unchecked); n > 0 && (f.State != agent.FindingNotChecked || f.Group != d.group || f.Found != d.unchecked[n-1].Found) {
+		d.flush()
+	}
+	if f.State == agent.FindingNotChecked {
+		d.unchecked = append(d.unchecked, f)
+		d.heading(f)
+		return
+	}
+	d.show(f)
+}
+
+// flush shows what could not be checked.
+func (d *Doctor) flush() {
+	if len(d.unchecked) == 0 {
+		return
+	}
+	all := d.unchecked
+	d.unchecked = nil
+	f := all[0]
+	if len(all) > 1 {
+		f.Name = plural(int64(len(all)), "check")
+		f.Found += " (" + strings.Join(subjects(all), ", ") + ")"
+	}
+	d.show(f)
+}
+
+// subjects are what findings are of: a stream once for all of its checks.
+func subjects(findings []agent.Finding) (names []string) {
+	for _, f := range findings {
+		name, _, _ := strings.Cut(f.Name, ".")
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// heading begins a group.
+func (d *Doctor) heading(f agent.Finding) {
 	if f.Group != d.group {
 		if d.group != "" {
 			d.line("")
@@ -36,6 +79,10 @@ func (d *Doctor) Finding(f agent.Finding) {
 		d.group = f.Group
 		d.line("%s", strings.ToUpper(f.Group[:1])+f.Group[1:])
 	}
+}
+
+func (d *Doctor) show(f agent.Finding) {
+	d.heading(f)
 	mark, colour := "✓", text.FgGreen
 	switch f.State {
 	case agent.FindingWarning:
@@ -72,6 +119,7 @@ func (d *Doctor) Finding(f agent.Finding) {
 
 // Summary is the last line.
 func (d *Doctor) Summary(findings []agent.Finding) {
+	d.flush()
 	n := make(map[any]int64)
 	for _, f := range findings {
 		n[f.State]++
