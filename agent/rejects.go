@@ -16,10 +16,10 @@ import (
 const rejectChunk = 1000
 
 // Rejects calls yield with each record that could not be stored, or was stored with
-// its text repaired, by stream and key; no stream named: all. It needs the destination alone, and works beside a
-// sync. An error of yield is returned as it is. ErrConfig: there is no such
-// stream. ErrUnsynced: the database is another than that of the syncs. One that
-// belongs to another state directory is a notice.
+// its text repaired, by stream and key; no stream named: all. It needs the
+// destination alone, and works beside a sync. An error of yield is returned as it
+// is. ErrConfig: there is no such stream. ErrUnsynced: the database is another than
+// that of the syncs. One that belongs to another state directory is a notice.
 func Rejects(ctx context.Context, config Config, streams []string, yield func(record.Reject) error) (err error) {
 	if err := checkStreams(streams); err != nil {
 		return err
@@ -108,8 +108,8 @@ type Retried struct {
 }
 
 // RetryRejects asks the source again for the records that could not be stored, or
-// not as they came, by their keys, and stores those that now can be. It does not move any
-// position. Streams without a token are left out, unless they are named.
+// not as they came, by their keys, and stores those that now can be. It does not
+// move any position. Streams without a token are left out, unless they are named.
 //
 // Errors: those of Sync. What was stored by then is kept.
 func (a *Agent) RetryRejects(ctx context.Context, selected []string) (done []Retried, err error) {
@@ -143,16 +143,21 @@ func (a *Agent) RetryRejects(ctx context.Context, selected []string) (done []Ret
 	return done, nil
 }
 
+// rejects are the next ones of a stream behind a key.
+func (a *Agent) rejects(ctx context.Context, st *standing, after string) (rejects []record.Reject, err error) {
+	err = newRetrier("destination, rejects", a.config.RetryFor, a.observe).do(ctx, func() (err error) {
+		rejects, err = a.aside.Rejects(ctx, st.stream.name, after, rejectChunk)
+		return err
+	})
+	return rejects, err
+}
+
 func (a *Agent) retryRejects(ctx context.Context, runID string, st *standing) (r Retried, err error) {
 	r.Stream = st.stream.name
 	e := a.errands(runID)
 	after := ""
 	for {
-		var rejects []record.Reject
-		err := newRetrier("destination, rejects", a.config.RetryFor, a.observe).do(ctx, func() (err error) {
-			rejects, err = a.aside.Rejects(ctx, st.stream.name, after, rejectChunk)
-			return err
-		})
+		rejects, err := a.rejects(ctx, st, after)
 		if err != nil {
 			return r, err
 		}

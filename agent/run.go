@@ -93,6 +93,11 @@ func (a *Agent) run(outer context.Context, streams []*stream, sel Selection, rep
 			}
 			a.observe(KeysLoaded{Keys: a.keys.Stats().Keys})
 		}
+		again, err := a.askAgain(ctx, report.ID, all[s.name])
+		report.Totals.Add(again)
+		if err != nil {
+			return err
+		}
 		if s.child() {
 			home, err := a.bringHome(ctx, report.ID, all[s.name])
 			report.Totals.Add(home)

@@ -62,6 +62,9 @@ type Stream struct {
 	// Miscount is how many records the source counted in the last forced pass that
 	// it sent neither by time nor by key: its counts are too high by that.
 	Miscount int64 `json:"miscount,omitempty"`
+	// RejectRules is the version of what makes a record a reject by which the
+	// stream's rejects have been looked at.
+	RejectRules int `json:"reject_rules,omitempty"`
 	// Unlogged counts passes that have finished since the last run record, so
 	// that the run that writes the next one accounts for them: also when the
 	// run that they belonged to died.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -166,6 +167,17 @@ func (r *Reader) finish() Record {
 		rec.JSON, rec.Original, rec.Repaired = rec.Original, nil, ""
 	}
 	return *rec
+}
+
+// Outlived reports whether a reject's reason, in the words of an older agent, no
+// longer makes a record a reject: text is repaired, all of OData's timestamps are
+// read, and a record needs none.
+func (s *Shape) Outlived(reason string) bool {
+	switch reason {
+	case "text is not valid UTF-8", `text holds a NUL character (\u0000)`, "text holds half of a surrogate pair", "no " + s.Timestamp:
+		return true
+	}
+	return strings.HasPrefix(reason, s.Timestamp+" is not a timestamp")
 }
 
 // reason finds what would make the record unstorable in any destination. Key,
