@@ -33,20 +33,6 @@ func (f *fetcher) confirmEnd(ctx context.Context, placeless int) (done bool, err
 	return false, nil
 }
 
-// countWithRetry leaves the retrier's row of failures as it is: a count that
-// works says nothing about the pages.
-func countWithRetry(ctx context.Context, source Source, q record.Query, r *retrier) (n int64, ok bool, err error) {
-	for {
-		n, ok, err = source.Count(ctx, q)
-		if err == nil {
-			return n, ok, nil
-		}
-		if err := r.pause(ctx, err); err != nil {
-			return 0, false, err
-		}
-	}
-}
-
 // incomplete says that the source counts more than it sends. It may pass.
 type incomplete struct{ left int64 }
 

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"resoagent/internal/record"
@@ -14,10 +15,15 @@ type paced struct {
 	source Source
 	delays map[string]time.Duration // by resource
 	pace   *throttle
+
+	mu        sync.Mutex
+	uncounted uncounted
 }
 
 func newPaced(source Source, c *Config) *paced {
-	p := &paced{source: source, delays: make(map[string]time.Duration), pace: newThrottle(max(1, c.Parallel), c.RetryFor)}
+	p := &paced{
+		source: source, delays: make(map[string]time.Duration), pace: newThrottle(max(1, c.Parallel), c.RetryFor), uncounted: make(uncounted),
+	}
 	for _, name := range Streams() {
 		s := c.stream(name)
 		p.delays[s.shape.Resource] = s.sizes.Throttle

@@ -149,7 +149,7 @@ func (a *Agent) survey(ctx context.Context, st *standing, resumed bool, work *pa
 	}
 	if !resumed || (a.config.Parallel > 1 && p.Total != nil && len(p.Windows) == 0 && !p.Alone) {
 		q := record.Query{Shape: st.stream.shape, Feed: st.stream.feed, Filter: st.stream.filter, After: st.from()}
-		n, ok, err := countWithRetry(ctx, a.source, q, retry)
+		n, ok, err := a.total(ctx, q, retry)
 		if err != nil {
 			return fmt.Errorf("count %s: %w", st.stream.name, err)
 		}

@@ -64,7 +64,7 @@ func (a *Agent) plan(ctx context.Context, st *standing, force bool) (PlanItem, e
 	from := st.from()
 	item := PlanItem{Stream: s.name, From: from.Timestamp, Resumes: resumes}
 	q := record.Query{Shape: s.shape, Feed: s.feed, Filter: s.filter, After: from}
-	n, ok, err := countWithRetry(ctx, a.source, q, newRetrier("source, "+s.name, a.config.RetryFor, a.observe))
+	n, ok, err := a.total(ctx, q, newRetrier("source, "+s.name, a.config.RetryFor, a.observe))
 	if err != nil {
 		return PlanItem{}, fmt.Errorf("count %s: %w", s.name, err)
 	}

@@ -83,6 +83,9 @@ func (e *Error) Throttled() bool { return e.Status == http.StatusTooManyRequests
 // RetryAfter is how long the source itself asks to wait.
 func (e *Error) RetryAfter() (time.Duration, bool) { return e.wait, e.hasWait }
 
+// HTTPStatus is the status of the answer; 0: there was none, or its body broke.
+func (e *Error) HTTPStatus() int { return e.Status }
+
 // Refused reports whether the source understood the question and will not
 // answer it, as some do with a count. A token that is refused is another thing.
 func (e *Error) Refused() bool {
