@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"resoagent/internal/record"
 )
 
 // confirmEnd asks the source, at the end of a full walk, whether it agrees that
