@@ -1,10 +1,10 @@
 package agent
 
-import "time"
+import (
+	"time"
 
-// mostApart is how far the agent's clock and the source's may differ before the
-// agent's own is not believed.
-const mostApart = 5 * time.Minute
+	"resoagent/internal/record"
+)
 
 // present is what counts as now for the records of the source: the earlier of the
 // agent's clock and the source's, so that nothing is taken for past that may
@@ -19,7 +19,7 @@ func (a *Agent) present() time.Time {
 	switch apart := source.Sub(own); {
 	case !ok:
 		return own
-	case apart.Abs() > mostApart:
+	case apart.Abs() > record.ClocksApart:
 		if !a.clockSaid.Swap(true) {
 			a.notice(true, "this host's clock shows %s and the source's %s; going by the source's, which its timestamps are made by: set the clock (NTP)",
 				own.UTC().Format(time.RFC3339), source.UTC().Format(time.RFC3339))

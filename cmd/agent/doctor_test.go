@@ -216,12 +216,6 @@ func TestDoctorSource(t *testing.T) {
 				return seen == 1
 			}})
 		}, []string{"--rooms"}, map[string]string{"source/rooms.order": "warning: went backwards inside one page"}},
-		"a clock that is off": {func(f *simulator.Faults) { f.ClockOffset = 5 * time.Minute }, nil, map[string]string{
-			"source/clock": "warning: behind the source's",
-		}},
-		"a clock of another day": {func(f *simulator.Faults) { f.ClockOffset = -30 * time.Hour }, nil, map[string]string{
-			"source/clock": "failure: ahead of the source's",
-		}},
 		"next links": {func(f *simulator.Faults) { f.NextLink = simulator.NextLinkAfter }, nil, map[string]string{"source/media.next_link": "ok: sent"}},
 		"429 for a moment": {func(f *simulator.Faults) {
 			f.Strike(simulator.Strike{Next: 1, Fault: simulator.Fault{Kind: simulator.Throttled, Wait: time.Second, Hint: simulator.HintSeconds}})
@@ -340,4 +334,29 @@ func TestDoctorUnreachable(t *testing.T) {
 			t.Errorf("exit %d after %s:\n%s", code, time.Since(begun), c.output())
 		}
 	})
+}
+
+// A clock that is off, by however much, is warned of by both doctor and sync, and
+// stops neither.
+func TestDoctorAndSyncAgreeOnTheClock(t *testing.T) {
+	t.Parallel()
+	for offset, want := range map[time.Duration]string{
+		4 * time.Minute: "ok: agrees", -4 * time.Minute: "ok: agrees", 6 * time.Minute: "warning: behind the source's",
+		-6 * time.Minute: "warning: ahead of the source's", 50 * time.Hour: "warning: behind the source's", -30 * time.Hour: "warning: ahead of the source's",
+	} {
+		t.Run(offset.String(), func(t *testing.T) {
+			t.Parallel()
+			x := newExamined(t, harness.NewSQLite(t))
+			x.source.Set(func(f *simulator.Faults) { f.ClockOffset = offset })
+			x.doctor(t)
+			x.expect(t, map[string]string{"source/clock": want})
+			c := start(t, x.setup.args("--vow")...)
+			if code := c.wait(t); code != exitDone {
+				t.Errorf("the sync: exit %d:\n%s", code, c.output())
+			}
+			if said := strings.Contains(c.output(), "set the clock (NTP)"); said != strings.HasPrefix(want, "warning") {
+				t.Errorf("the sync speaks of the clock: %t, the doctor: %s:\n%s", said, want, c.output())
+			}
+		})
+	}
 }

@@ -196,3 +196,8 @@ func WholeSecond(t time.Time) string {
 func NextSecond(t time.Time) string {
 	return WholeSecond(t.Add(time.Second))
 }
+
+// ClocksApart is how far the agent's clock and the source's may differ before the
+// agent's own is not believed: a sync then goes by the source's and says so, and
+// an examination says so as well.
+const ClocksApart = 5 * time.Minute

@@ -266,16 +266,9 @@ func (p *probe) tellLimits() {
 	p.report.OK(name, "%s", clip(strings.Join(lines, ", "), 200))
 }
 
-const (
-	skewWarning = time.Minute
-	// A day ahead is where the agent takes a timestamp for one from the future
-	// and does not move its position. Half of that is no drift any more.
-	skewFailure = 12 * time.Hour
-)
-
+// tellClock warns of what a sync warns of, and goes on with.
 func (p *probe) tellClock() {
 	const name = "clock"
-	const do = "set this host's clock (NTP): the agent compares the source's timestamps with it"
 	skew := p.skew.Round(time.Second)
 	side := "ahead of"
 	if skew < 0 {
@@ -286,11 +279,9 @@ func (p *probe) tellClock() {
 		p.report.NotChecked(name, "%s", p.stopped)
 	case !p.dates:
 		p.report.NotChecked(name, "the source sends no Date")
-	case skew.Abs() >= skewFailure:
-		p.report.Failure(name, do+"; this far off, current records look like ones from the future or the past",
+	case skew.Abs() > record.ClocksApart:
+		p.report.Warning(name, "set this host's clock (NTP); until then a sync goes by the source's, which its timestamps are made by",
 			"this host's clock is %s %s the source's", skew.Abs(), side)
-	case skew.Abs() >= skewWarning:
-		p.report.Warning(name, do+", and --lookback counts from it", "this host's clock is %s %s the source's", skew.Abs(), side)
 	default:
 		p.report.OK(name, "this host's clock agrees with the source's")
 	}
