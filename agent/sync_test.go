@@ -309,6 +309,10 @@ func TestSourcesThatPageDifferently(t *testing.T) {
 		"fractions, without zero seconds": func(o *simulator.Options) {
 			o.Faults.Notation, o.Faults.Precision = simulator.JavaTimes, simulator.Microseconds
 		},
+		"zones": func(o *simulator.Options) { o.Faults.Notation, o.ClusterSize = simulator.Offsets, 120 },
+		"zones and fractions": func(o *simulator.Options) {
+			o.Faults.Notation, o.Faults.Precision = simulator.Offsets, simulator.Microseconds
+		},
 		"small letters": func(o *simulator.Options) { o.Faults.Notation, o.ClusterSize = simulator.SmallLetters, 120 },
 		"no fractions in filters": func(o *simulator.Options) {
 			o.Faults.RejectFractions = true

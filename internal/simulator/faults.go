@@ -97,6 +97,8 @@ const (
 	JavaTimes
 	// SmallLetters writes t and z.
 	SmallLetters
+	// Offsets writes each time in a zone of its own, as -05:00 or +05:30.
+	Offsets
 )
 
 // Placement is where a next link stands in a page.

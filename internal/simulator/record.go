@@ -220,10 +220,15 @@ func (r *record) appendTime(dst []byte, micros int64, fraction bool) []byte {
 	case fraction:
 		layout = "2006-01-02T15:04:05.999999Z"
 	}
-	if r.notation == SmallLetters {
+	at := time.UnixMicro(micros).UTC()
+	switch r.notation {
+	case SmallLetters:
 		layout = strings.ToLower(layout)
+	case Offsets:
+		layout = strings.TrimSuffix(layout, "Z") + "-07:00"
+		at = at.In(time.FixedZone("", (int(micros/1e6)%29-14)*1800))
 	}
-	dst = time.UnixMicro(micros).UTC().AppendFormat(dst, layout)
+	dst = at.AppendFormat(dst, layout)
 	return append(dst, '"')
 }
 
