@@ -33,6 +33,7 @@ var errDied = errors.New("the run died: the process was killed, or the host went
 // underWay is the value of noteUnderWay.
 type underWay struct {
 	ID        string    `json:"id"`
+	Task      string    `json:"task,omitempty"`
 	StartedAt time.Time `json:"started_at"`
 }
 
@@ -52,12 +53,12 @@ func (a *Agent) beginJournal(report *Report) error {
 			return err
 		}
 		if before.ID != "" {
-			died := checkpoint.Run{ID: before.ID, StartedAt: before.StartedAt, Mirrored: true, Error: errDied.Error()}
+			died := checkpoint.Run{ID: before.ID, Task: before.Task, StartedAt: before.StartedAt, Mirrored: true, Error: errDied.Error()}
 			if err := putFailure(tx, died, died.Error); err != nil {
 				return err
 			}
 		}
-		return tx.PutNote(noteUnderWay, underWay{ID: report.ID, StartedAt: report.Started})
+		return tx.PutNote(noteUnderWay, underWay{ID: report.ID, Task: report.Task, StartedAt: report.Started})
 	})
 }
 
@@ -66,7 +67,8 @@ func (a *Agent) beginJournal(report *Report) error {
 // tries once more.
 func (a *Agent) journalFailure(f *failure) {
 	run := checkpoint.Run{
-		ID: f.report.ID, StartedAt: f.report.Started, FinishedAt: a.now().UTC(), Totals: f.own, Own: &f.own, Mirrored: true, Error: endOf(f.why),
+		ID: f.report.ID, Task: f.report.Task, StartedAt: f.report.Started, FinishedAt: a.now().UTC(),
+		Totals: f.own, Own: &f.own, Mirrored: true, Error: endOf(f.why),
 	}
 	a.unjournaled = nil
 	err := a.file.Update(func(tx *checkpoint.Tx) error {
@@ -106,7 +108,7 @@ func putFailure(tx *checkpoint.Tx, run checkpoint.Run, root string) error {
 		return err
 	}
 	nothing := run.Own == nil || *run.Own == checkpoint.Counters{}
-	if ok && last.ID != run.ID && nothing && last.Error != "" && strings.Contains(words(last.Error), words(root)) {
+	if ok && last.ID != run.ID && last.Task == run.Task && nothing && last.Error != "" && strings.Contains(words(last.Error), words(root)) {
 		last.Repeats, last.FinishedAt, last.Error = last.Repeats+1, run.FinishedAt, run.Error
 		run = last
 	}
@@ -204,6 +206,18 @@ func (a *Agent) finish(ctx context.Context, report *Report) error {
 	return nil
 }
 
+// finishTask puts a run into the journal that was no sync. What it did is left on
+// the streams, for the sync that writes the next row of SyncLog.
+func (a *Agent) finishTask(report *Report) error {
+	own := a.live.own()
+	return a.file.Update(func(tx *checkpoint.Tx) error {
+		err := tx.PutRun(checkpoint.Run{
+			ID: report.ID, Task: report.Task, StartedAt: report.Started, FinishedAt: a.now().UTC(), Totals: own, Own: &own, Mirrored: true,
+		})
+		return errors.Join(err, tx.DeleteNote(noteUnderWay), tx.TrimRuns(journalLength))
+	})
+}
+
 // mirrorPending writes the runs that are not in SyncLog yet, oldest first. A
 // crash behind Mirror repeats it, and the run's identifier shows it was there.
 func (a *Agent) mirrorPending(ctx context.Context) error {
@@ -249,6 +263,7 @@ func (a *Agent) mirrorPending(ctx context.Context) error {
 // Report.
 type RunRecord struct {
 	ID         string     `json:"id"`
+	Task       string     `json:"task,omitempty"` // TaskRetryRejects; none: a sync
 	StartedAt  time.Time  `json:"started_at"`
 	FinishedAt *time.Time `json:"finished_at"`      // null: the run died, and nobody knows when
 	Seconds    *float64   `json:"duration_seconds"` // null likewise
@@ -273,9 +288,9 @@ func runRecord(r checkpoint.Run) RunRecord {
 		n = *r.Own
 	}
 	out := RunRecord{
-		ID: r.ID, StartedAt: r.StartedAt, Done: r.Error == "", Error: r.Error, Repeats: r.Repeats,
+		ID: r.ID, Task: r.Task, StartedAt: r.StartedAt, Done: r.Error == "", Error: r.Error, Repeats: r.Repeats,
 		Processed: n.Processed(), Successful: n.Successful(), Written: n.Written, Unchanged: n.Unchanged, Deleted: n.Deleted,
-		Older: n.Older, Failed: n.Failed, Skipped: n.Skipped, Repaired: n.Repaired, InSyncLog: r.Mirrored && r.Error == "",
+		Older: n.Older, Failed: n.Failed, Skipped: n.Skipped, Repaired: n.Repaired, InSyncLog: r.Mirrored && r.Error == "" && r.Task == "",
 	}
 	if !r.FinishedAt.IsZero() {
 		at := r.FinishedAt

@@ -20,13 +20,13 @@ type live struct {
 	troubles troubles
 }
 
-func (l *live) begin(id string, at time.Time, streams []string) {
+func (l *live) begin(run RunStatus) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.run = &RunStatus{ID: id, StartedAt: at, Streams: streams}
+	l.run = &run
 	l.streams = make(map[string]checkpoint.Stream)
 	l.rates = make(map[string]*rate)
-	l.stored, l.storedAt = checkpoint.Counters{}, at
+	l.stored, l.storedAt = checkpoint.Counters{}, run.StartedAt
 	l.troubles.rest()
 }
 

@@ -115,6 +115,7 @@ func statusOf(dir string, file *checkpoint.File, now time.Time, m moment, keys *
 		}
 		return s, nil
 	}
+	var sync *RunRecord // the last one
 	err := file.View(func(tx *checkpoint.Tx) error {
 		s.StateFileBytes = tx.Size()
 		if info, err := os.Stat(filepath.Join(dir, checkpoint.FileName)); err == nil {
@@ -148,9 +149,10 @@ func statusOf(dir string, file *checkpoint.File, now time.Time, m moment, keys *
 			return err
 		}
 		s.OrphanParents, s.Rejects, s.Repaired, s.DestinationBytes = figures.OrphanParents, figures.Rejects, figures.Repaired, figures.Bytes
-		return s.journal(tx)
+		sync, err = s.journal(tx)
+		return err
 	})
-	s.present(m)
+	s.present(m, sync)
 	return s, err
 }
 
@@ -165,12 +167,16 @@ func freeBytes(dir string) *int64 {
 	return &free
 }
 
-// journal takes over what the journal says.
-func (s *Status) journal(tx *checkpoint.Tx) error {
-	return tx.Runs(func(r checkpoint.Run) error {
+// journal takes over what the journal says, and gives the last sync. Only a sync
+// makes the copy current.
+func (s *Status) journal(tx *checkpoint.Tx) (sync *RunRecord, err error) {
+	err = tx.Runs(func(r checkpoint.Run) error {
 		run := runRecord(r)
 		s.LastRun = &run
-		if run.Done {
+		if run.Task == "" {
+			sync = &run
+		}
+		if run.Done && run.Task == "" {
 			s.LastSuccessAt = run.FinishedAt
 		}
 		if !r.Mirrored {
@@ -178,6 +184,7 @@ func (s *Status) journal(tx *checkpoint.Tx) error {
 		}
 		return nil
 	})
+	return sync, err
 }
 
 // timing adds what depends on the time.

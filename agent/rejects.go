@@ -107,6 +107,9 @@ type Retried struct {
 	Left    int64 // still rejects; what is repaired is none
 }
 
+// TaskRetryRejects is the task of a run of RetryRejects.
+const TaskRetryRejects = "rejects retry"
+
 // RetryRejects asks the source again for the records that could not be stored, or
 // not as they came, by their keys, and stores those that now can be. It does not
 // move any position. Streams without a token are left out, unless they are named.
@@ -115,7 +118,8 @@ type Retried struct {
 func (a *Agent) RetryRejects(ctx context.Context, selected []string) (done []Retried, err error) {
 	a.syncing.Lock()
 	defer a.syncing.Unlock()
-	streams, _, err := a.config.selected(Selection{Streams: selected})
+	sel := Selection{Streams: selected}
+	streams, _, err := a.config.selected(sel)
 	if err != nil {
 		return nil, err
 	}
@@ -123,24 +127,53 @@ func (a *Agent) RetryRejects(ctx context.Context, selected []string) (done []Ret
 	if err != nil {
 		return nil, fmt.Errorf("name run: %w", err)
 	}
-	ctx, marks, release, err := a.claim(ctx)
+	report := Report{ID: id.String(), Task: TaskRetryRejects, Started: a.now().UTC()}
+	a.source.begin()
+	a.live.begin(RunStatus{ID: report.ID, Task: report.Task, StartedAt: report.Started, Streams: names(streams)})
+	defer func() { a.live.end(err) }()
+	done, err = a.retryAll(ctx, streams, sel, &report)
+	if err = stateHint(err); err != nil {
+		a.journalFailure(&failure{report: report, own: a.live.own(), why: err})
+	}
+	return done, err
+}
+
+// retryAll does the work of RetryRejects: as in a sync, the destination is
+// claimed, the run noted, and the source must be the one that the streams have
+// been read from.
+func (a *Agent) retryAll(outer context.Context, streams []*stream, sel Selection, report *Report) (done []Retried, err error) {
+	ctx, marks, release, err := a.claim(outer)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
+	defer func() {
+		if outer.Err() == nil && errors.Is(err, context.Canceled) {
+			err = context.Cause(ctx) // the ownership is lost
+		}
+		err = inUse(err)
+	}()
+	if err := a.beginJournal(report); err != nil {
+		return nil, err
+	}
 	all, err := a.prepare(ctx, marks, names(streams))
 	if err != nil {
-		return nil, inUse(stateHint(err))
+		return nil, err
+	}
+	if _, err := a.checkSource(all, streams, sel); err != nil {
+		return nil, err
 	}
 	for _, s := range streams {
-		r, err := a.retryRejects(ctx, id.String(), all[s.name])
+		r, err := a.retryRejects(ctx, report.ID, all[s.name])
 		done = append(done, r)
 		if err != nil {
-			a.rememberAsked(err)
-			return done, inUse(stateHint(fmt.Errorf("retry rejects, %s: %w", s.name, err)))
+			return done, fmt.Errorf("retry rejects, %s: %w", s.name, err)
 		}
 	}
-	return done, nil
+	if err := a.noteFigures(ctx); err != nil {
+		return done, err
+	}
+	return done, a.finishTask(report)
 }
 
 // rejects are the next ones of a stream behind a key.

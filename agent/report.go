@@ -9,6 +9,7 @@ import (
 // Report says what a run did.
 type Report struct {
 	ID       string
+	Task     string // "" for a sync
 	Started  time.Time
 	Duration time.Duration
 	Passes   []PassReport        // that are complete

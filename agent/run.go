@@ -32,7 +32,7 @@ func (a *Agent) Sync(ctx context.Context, sel Selection) (report Report, err err
 	begun := time.Now()
 	report = Report{ID: id.String(), Started: a.now().UTC()}
 	a.source.begin()
-	a.live.begin(report.ID, report.Started, names(streams))
+	a.live.begin(RunStatus{ID: report.ID, StartedAt: report.Started, Streams: names(streams)})
 	defer func() { a.live.end(err) }()
 	a.observe(RunStarted{ID: report.ID, At: report.Started, Streams: names(streams), Force: sel.Force})
 	for _, name := range left {

@@ -11,12 +11,12 @@ type Status struct {
 	Problem        *ProblemStatus  `json:"problem"` // what is wrong at present; null: nothing is known to be
 	At             time.Time       `json:"at"`      // when it was so
 	StateDir       string          `json:"state_dir"`
-	Agent          *AgentStatus    `json:"agent"`    // the process at work; null: none
-	Running        bool            `json:"running"`  // a run is under way
-	Run            *RunStatus      `json:"run"`      // null: none
-	Schedule       *ScheduleStatus `json:"schedule"` // of 'agent run'; null: nothing is planned
-	LastRun        *RunRecord      `json:"last_run"` // the newest in the journal, whether it finished or not
-	LastSuccessAt  *time.Time      `json:"last_success_at"`
+	Agent          *AgentStatus    `json:"agent"`           // the process at work; null: none
+	Running        bool            `json:"running"`         // a run is under way
+	Run            *RunStatus      `json:"run"`             // null: none
+	Schedule       *ScheduleStatus `json:"schedule"`        // of 'agent run'; null: nothing is planned
+	LastRun        *RunRecord      `json:"last_run"`        // the newest in the journal, whether it finished or not
+	LastSuccessAt  *time.Time      `json:"last_success_at"` // of a sync
 	Streams        []StreamStatus  `json:"streams"`
 	KeySet         KeySetStatus    `json:"key_set"`
 	OrphanParents  int64           `json:"orphan_parents"` // as the destination counted them at the end of the last run
@@ -40,6 +40,7 @@ type AgentStatus struct {
 // RunStatus is the run under way.
 type RunStatus struct {
 	ID        string    `json:"id"`
+	Task      string    `json:"task,omitempty"` // TaskRetryRejects; none: a sync
 	StartedAt time.Time `json:"started_at"`
 	Streams   []string  `json:"streams"`
 	// QuietSeconds is how long ago it stored anything, or began.

@@ -97,10 +97,9 @@ func oneLine(text string) string { return strings.Join(strings.Fields(text), " "
 func stopped(err error) bool { return err != nil && !errors.Is(err, context.Canceled) }
 
 // present says what is wrong at present: what the run under way tries again; else why
-// the last run stopped, until a run has ended well or one has stored something.
-func (s *Status) present(m moment) {
+// the last sync stopped, until one has ended well or has stored something.
+func (s *Status) present(m moment, last *RunRecord) {
 	s.Problem = m.problem
-	last := s.LastRun
 	if (s.Problem != nil && s.Problem.RetryAt != nil) || last == nil || last.Done || last.Error == endOf(context.Canceled) || m.stored > 0 {
 		return
 	}

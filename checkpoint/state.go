@@ -155,6 +155,10 @@ type Run struct {
 	Positions  map[string]time.Time `json:"positions"` // the newest that are known of all streams
 	Mirrored   bool                 `json:"mirrored"`  // nothing is left to write to the destination's SyncLog
 
+	// Task is what the run was for; "" for a sync. Others are not for SyncLog: what
+	// they did is in the Totals of the next sync.
+	Task string `json:"task,omitempty"`
+
 	// Own is what the run itself did. Totals are for SyncLog: they account for
 	// passes that runs before it began, and for those of runs that died.
 	Own *Counters `json:"own,omitempty"`

@@ -76,13 +76,17 @@ func took(r agent.RunRecord) string {
 }
 
 func outcome(r agent.RunRecord) string {
+	text := "stopped"
 	switch {
 	case r.Done:
-		return "done"
+		text = "done"
 	case r.FinishedAt == nil:
-		return "died"
+		text = "died"
 	}
-	return "stopped"
+	if r.Task != "" { // no sync
+		text += " (" + r.Task + ")"
+	}
+	return text
 }
 
 // reason says why a run did not finish.

@@ -90,6 +90,8 @@ func process(s agent.Status) string {
 // underWay says what happens, or what happens next.
 func underWay(s agent.Status) string {
 	switch {
+	case s.Run != nil && s.Run.Task != "":
+		return fmt.Sprintf("%s for %s, run %.13s", s.Run.Task, duration(s.At.Sub(s.Run.StartedAt)), s.Run.ID)
 	case s.Run != nil:
 		if Stands(s) {
 			return fmt.Sprintf("a sync began %s ago and stands: nothing stored for %s", duration(s.At.Sub(s.Run.StartedAt)), quiet(s))
