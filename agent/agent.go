@@ -52,6 +52,8 @@ type Agent struct {
 type remote interface {
 	// SetTokens exchanges the feeds' bearer tokens from the next request on.
 	SetTokens(tokens map[string]string)
+	// Hide takes the tokens out of a text that is shown or stored as a reason.
+	Hide(text string) string
 	// Clock gives the source's time; ok is false where it does not tell.
 	Clock() (now time.Time, ok bool)
 	// Traffic tells how much was asked and received so far.
@@ -123,7 +125,7 @@ func (a *Agent) SetTokens(idx, vow string) error {
 		old, now *string
 	}{{"IDX", &config.IDXToken, &idx}, {"VOW", &config.VOWToken, &vow}} {
 		if (*x.old == "") != (*x.now == "") {
-			return fmt.Errorf("%w: the %s feed cannot be added or taken away while the agent runs; restart it", ErrConfig, x.name)
+			return refuse(fmt.Errorf("the %s feed cannot be added or taken away while the agent runs; restart it", x.name))
 		}
 		*x.old = *x.now
 	}

@@ -29,3 +29,11 @@ func (a *Agent) blameFilter(ctx context.Context, s *stream, err error) error {
 
 // filterFlag is the setting of a stream's filter; media alone has one.
 const filterFlag = "media-filter"
+
+// hide takes the source's tokens out of a text.
+func (a *Agent) hide(text string) string {
+	if a.remote == nil {
+		return text
+	}
+	return a.remote.Hide(text)
+}

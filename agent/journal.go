@@ -278,7 +278,7 @@ type RunRecord struct {
 	Older      int64      `json:"older"` // gave way to a newer row; not among Processed
 	Failed     int64      `json:"failed"`
 	Skipped    int64      `json:"skipped"`
-	Repaired   int64      `json:"repaired"` // of Successful, with their text repaired
+	Repaired   int64      `json:"repaired"`   // of Successful, with their text repaired
 	InSyncLog  bool       `json:"in_synclog"` // or, where the run is done, waits to be written there
 }
 

@@ -221,7 +221,7 @@ func prepareDir(dir string) error {
 		return fmt.Errorf("%w: --state-dir %s is not a directory", ErrConfig, dir)
 	}
 	if info.Mode().Perm()&0o022 != 0 {
-		return fmt.Errorf("%w: others can write to the state directory %s; run chmod 700 %s", ErrConfig, dir, dir)
+		return refuse(fmt.Errorf("others can write to the state directory %s; run chmod 700 %s", dir, dir))
 	}
 	return nil
 }

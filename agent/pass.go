@@ -294,7 +294,7 @@ func (a *Agent) walk(ctx context.Context, f *fetcher, w *writer) error {
 func (a *Agent) writer(l *ledger, runID string) *writer {
 	return &writer{
 		ledger: l, file: a.file, keys: a.keys, stream: l.stream, runID: runID, observe: a.observe, limit: maxGroupBytes,
-		retry: newRetrier("destination, "+l.stream.name, a.config.RetryFor, a.observe), present: a.present,
+		retry: newRetrier("destination, "+l.stream.name, a.config.RetryFor, a.observe), present: a.present, hide: a.hide,
 	}
 }
 

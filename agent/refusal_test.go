@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"resoagent/agent"
 	"resoagent/internal/harness"
@@ -38,7 +39,7 @@ func TestRefusedValueIsNamed(t *testing.T) {
 		}
 		parent := db.Strings(t, "SELECT min(listing_key) FROM "+db.Table("property")+"")[0][0]
 		for key, fields := range map[string]string{
-			"R-LEVEL": `"RoomLevel": "Far above the roof"`, "R-ORDER": `"Order": 70000`, "R-TYPE": `"RoomType": "Dungeon", "RoomLevel": "Lower"`,
+			"R-LEVEL": `"RoomLevel": "Far above the roof ` + simulator.DefaultVOWToken + `"`, "R-ORDER": `"Order": 70000`, "R-TYPE": `"RoomType": "Dungeon", "RoomLevel": "Lower"`,
 		} {
 			const at = "2026-02-03T04:05:06Z"
 			err := s.source.AddRaw(simulator.PropertyRooms, key, at, parent,
@@ -52,7 +53,7 @@ func TestRefusedValueIsNamed(t *testing.T) {
 			t.Errorf("%d records were refused, want 3", n)
 		}
 		for key, want := range map[string]string{
-			"R-LEVEL": `column room_level, key R-LEVEL, value "Far above the roof"`,
+			"R-LEVEL": `column room_level, key R-LEVEL, value "Far above the roof (token)"`,
 			"R-ORDER": `column room_order, key R-ORDER, value "70000"`,
 			"R-TYPE":  `column room_type, key R-TYPE, value "Dungeon"`,
 		} {
@@ -65,4 +66,19 @@ func TestRefusedValueIsNamed(t *testing.T) {
 			t.Errorf("%d rows of %d", n, all)
 		}
 	})
+}
+
+// A full disk of the database server is said to be that.
+func TestServersDiskIsFull(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewPostgres(t))
+	s.mustSync(t, agent.VOWProperty)
+	s.db.Exec(t, `CREATE FUNCTION `+s.db.Table("full_disk")+`() RETURNS trigger LANGUAGE plpgsql AS
+		$$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$`)
+	s.db.Exec(t, `CREATE TRIGGER full_disk BEFORE INSERT ON `+s.db.Table("media")+` EXECUTE FUNCTION `+s.db.Table("full_disk")+`()`)
+	s.config.RetryFor = time.Second
+	_, err := s.sync(t, agent.Media)
+	if err == nil || !strings.Contains(err.Error(), "the database server's disk is full: make room there") {
+		t.Errorf("error %v, want whose disk is full", err)
+	}
 }

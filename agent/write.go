@@ -31,6 +31,7 @@ type writer struct {
 	retry   *retrier
 	observe func(Event)
 	present func() time.Time                           // see record.Group.Present
+	hide    func(string) string                        // takes tokens out of reasons
 	window  int                                        // for people; 0: not a window
 	place   func(*checkpoint.Stream) *checkpoint.Place // which of the account's places is this walk's
 	end     func(*checkpoint.Stream) error             // what the walk's end does to the account
@@ -225,6 +226,7 @@ func (w *writer) flush(ctx context.Context, gathered *gathered, done bool) error
 
 func (w *writer) toGroup(gathered *gathered, done bool) *record.Group {
 	g := &record.Group{
+		Hide:   w.hide,
 		Stream: w.stream.name, Shape: w.stream.shape, Feed: w.stream.copyFeed, RunID: w.runID, Forced: w.forced, Fresh: gathered.fresh,
 		ByKey: w.byKey, Present: w.present(),
 	}

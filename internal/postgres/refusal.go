@@ -18,7 +18,7 @@ func (w *writer) refusal(ctx context.Context, e record.Entry, run operation, why
 	text := wrap("store record", why).Error()
 	var pg *pgconn.PgError
 	if errors.As(why, &pg) && pg.ColumnName != "" {
-		return w.g.Shape.NameRefusal(e.Record, pg.ColumnName, text), nil
+		return w.g.NameRefusal(e.Record, pg.ColumnName, text), nil
 	}
 	i, ok, err := e.RefusedColumn(func(r *record.Record) (bool, error) {
 		savepoint, err := w.tx.Begin(ctx)
@@ -38,5 +38,5 @@ func (w *writer) refusal(ctx context.Context, e record.Entry, run operation, why
 	if ok {
 		column = w.g.Shape.Columns[i].Name
 	}
-	return w.g.Shape.NameRefusal(e.Record, column, text), err
+	return w.g.NameRefusal(e.Record, column, text), err
 }

@@ -121,6 +121,9 @@ type Group struct {
 	// waited for them is struck off, but for those among Orphans.
 	Arrived []string
 
+	// Hide takes tokens out of the reason of a refusal; nil: there are none.
+	Hide func(string) string
+
 	Expect   uint64 // the sequence that the destination must still have
 	Sequence uint64 // the one that it will have
 
@@ -359,5 +362,5 @@ type Figures struct {
 	OrphanParents int64 `json:"orphan_parents"` // that children of any stream wait for
 	Rejects       int64 `json:"rejects"`
 	Repaired      int64 `json:"repaired"` // records that were stored with their text repaired
-	Bytes         int64 `json:"bytes"` // of all the agent's tables with their indexes
+	Bytes         int64 `json:"bytes"`    // of all the agent's tables with their indexes
 }

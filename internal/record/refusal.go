@@ -47,16 +47,21 @@ func (r *Record) RefusedColumn(refused func(*Record) (bool, error)) (column int,
 
 // NameRefusal says which value of which record was refused; column is the name
 // of a typed column, "" where it is not known.
-func (s *Shape) NameRefusal(r *Record, column, why string) string {
-	text := fmt.Sprintf("key %s", r.Key)
-	i := slices.IndexFunc(s.Columns, func(c Column) bool { return c.Name == column })
+func (g *Group) NameRefusal(r *Record, column, why string) string {
+	hide := g.Hide
+	if hide == nil {
+		hide = func(text string) string { return text }
+	}
+	text := "key " + r.Key
 	if column != "" {
 		text = fmt.Sprintf("column %s, %s", column, text)
 	}
+	columns := g.Shape.Columns
+	i := slices.IndexFunc(columns, func(c Column) bool { return c.Name == column })
 	if i >= 0 && r.Values[i].Valid {
-		text += ", value " + shown(r.Values[i].Text)
+		text += ", value " + shown(hide(r.Values[i].Text)) // hidden before it is cut
 	}
-	return why + ": " + text
+	return hide(why) + ": " + text
 }
 
 // shown is a value in quotes, cut where it is long.

@@ -29,5 +29,5 @@ func (w *writer) refusal(ctx context.Context, e record.Entry, why error) (string
 	if ok {
 		column = w.g.Shape.Columns[i].Name
 	}
-	return w.g.Shape.NameRefusal(e.Record, column, text), err
+	return w.g.NameRefusal(e.Record, column, text), err
 }
