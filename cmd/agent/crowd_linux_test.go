@@ -47,7 +47,7 @@ func TestCrowd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
+		defer conn.Close() //nolint:errcheck // nothing was sent
 	}
 	if code, _, body := get(t, url+"/healthz"); code != http.StatusOK {
 		t.Errorf("beside them: %d, %s", code, body)

@@ -138,7 +138,7 @@ func TestTokenFilesThatAreLinks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer stdin.Close()
+		defer stdin.Close() //nolint:errcheck // it was only read
 		c := prepared(t, "sync", "--source-url", s.source.URL, "--state-dir", s.dir, "--database-url", s.db.URL, "--vow", "--vow-token-file", path)
 		c.Stdin = stdin
 		if err := c.Start(); err != nil {

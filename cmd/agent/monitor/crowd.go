@@ -17,7 +17,7 @@ const mostConnections = 64
 // whether the agent is well gets an answer also then.
 type crowd struct {
 	mu    sync.Mutex
-	order *list.List                  // of net.Conn, oldest first
+	order *list.List                 // of net.Conn, oldest first
 	at    map[net.Conn]*list.Element // its places
 }
 
@@ -31,7 +31,7 @@ func (c *crowd) changed(conn net.Conn, state http.ConnState) {
 	case http.StateNew:
 		c.at[conn] = c.order.PushBack(conn)
 		if c.order.Len() > mostConnections {
-			oldest := c.order.Front().Value.(net.Conn) //nolint:errcheck,forcetypeassert // nothing else is put in
+			oldest := c.order.Front().Value.(net.Conn) // nothing else is put in
 			c.leave(oldest)
 			_ = oldest.Close() // its handler finds out
 		}
