@@ -143,3 +143,41 @@ func TestSettled(t *testing.T) {
 		}
 	}
 }
+
+// What is repaired is listed like a reject, as long as it is what is stored.
+func TestSettledRepairs(t *testing.T) {
+	t.Parallel()
+	good, bad, fixed := Record{Key: "k"}, Record{Key: "k", Reason: "bad"}, Record{Key: "k", Repaired: "City: ..."}
+	older, deleted, refused := fixed, fixed, fixed
+	older.Older, deleted.Deleted, refused.Refused = true, true, "no"
+	for name, test := range map[string]struct {
+		versions []Record
+		listed   string // "", "reject" or "repair"
+		clean    int
+		want     Outcome
+	}{
+		"repaired":                          {[]Record{fixed}, "repair", 0, Outcome{Repaired: 1}},
+		"twice":                             {[]Record{fixed, fixed}, "repair", 0, Outcome{Repaired: 2, RepairedKnown: 1}},
+		"repaired, then good":               {[]Record{fixed, good}, "", 1, Outcome{Repaired: 1}},
+		"good, then repaired":               {[]Record{good, fixed}, "repair", 0, Outcome{Repaired: 1}},
+		"bad, then repaired":                {[]Record{bad, fixed}, "repair", 0, Outcome{Repaired: 1}},
+		"repaired, then bad":                {[]Record{fixed, bad}, "reject", 0, Outcome{Repaired: 1}},
+		"repaired, but gave way":            {[]Record{older}, "", 0, Outcome{}},
+		"repaired, but deleted":             {[]Record{deleted}, "", 1, Outcome{}},
+		"repaired, but refused":             {[]Record{refused}, "reject", 0, Outcome{}},
+		"repaired, then a repaired delete":  {[]Record{fixed, deleted}, "", 1, Outcome{Repaired: 1}},
+		"good, then repaired that gave way": {[]Record{good, older}, "", 1, Outcome{}},
+	} {
+		g := Group{Batches: []Batch{{Records: test.versions}}}
+		listed, clean := g.Settled()
+		what := ""
+		if len(listed) > 0 {
+			if what = "repair"; listed[0].Reason+listed[0].Refused != "" {
+				what = "reject"
+			}
+		}
+		if what != test.listed || len(listed) > 1 || len(clean) != test.clean || g.Outcome() != test.want {
+			t.Errorf("%s: listed %q, clean %q, %+v", name, what, clean, g.Outcome())
+		}
+	}
+}
