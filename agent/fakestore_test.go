@@ -298,7 +298,7 @@ func (s *fakeStore) HasRows(_ context.Context, shape *record.Shape, feed string)
 	return false, nil
 }
 
-func (s *fakeStore) Figures(context.Context) (record.Figures, error) {
+func (s *fakeStore) Figures(context.Context, []record.Holding) (record.Figures, error) {
 	all := make(map[string]bool)
 	for _, o := range s.orphans {
 		maps.Copy(all, o)

@@ -19,13 +19,9 @@ import (
 // journalLength is how many runs the state file remembers.
 const journalLength = 1000
 
-const (
-	// noteUnderWay is the state file's note of the run under way. Who finds one at
-	// its start knows that the run before died.
-	noteUnderWay = "run_under_way"
-	// noteFigures is its note of what the destination said of itself last.
-	noteFigures = "figures"
-)
+// noteUnderWay is the state file's note of the run under way. Who finds one at
+// its start knows that the run before died.
+const noteUnderWay = "run_under_way"
 
 // errDied is what the journal says of a run that ended without a word.
 var errDied = errors.New("the run died: the process was killed, or the host went down")
@@ -132,24 +128,6 @@ func rootOf(err error) string {
 // attempts, times, ports and keys differ each time.
 func words(text string) string {
 	return regexp.MustCompile(`"[^"]*"|[0-9]+`).ReplaceAllString(text, "")
-}
-
-// noteFigures keeps what the destination says of itself where 'agent status'
-// finds it without the destination. It is for show: where it cannot be had, the
-// figures stay as they were, and the run, whose work is done, goes on to its end.
-func (a *Agent) noteFigures(ctx context.Context) error {
-	figures, err := a.aside.Figures(ctx)
-	if err != nil {
-		if ctx.Err() != nil || errors.Is(err, record.ErrLost) {
-			return err
-		}
-		var t temporary
-		if !errors.As(err, &t) || !t.Temporary() {
-			a.notice(true, "the size of the destination, and how many orphans and rejects it has, could not be asked for: %v", err)
-		}
-		return nil
-	}
-	return a.file.Update(func(tx *checkpoint.Tx) error { return tx.PutNote(noteFigures, figures) })
 }
 
 // finish puts the run into the journal and mirrors it into SyncLog. The run

@@ -121,6 +121,10 @@ func statusOf(dir string, file *checkpoint.File, now time.Time, m moment, keys *
 		if info, err := os.Stat(filepath.Join(dir, checkpoint.FileName)); err == nil {
 			s.StateFileBytes = info.Size() // with what is set aside for growing
 		}
+		streams := make(map[string]known)
+		if err := tx.Note(noteStreams, &streams); err != nil {
+			return err
+		}
 		for _, name := range Streams() {
 			stream, _, err := tx.Stream(name)
 			if err != nil {
@@ -130,6 +134,7 @@ func statusOf(dir string, file *checkpoint.File, now time.Time, m moment, keys *
 				stream = now
 			}
 			status := streamStatus(name, stream)
+			streams[name].show(&status)
 			status.timing(now, m.rates)
 			s.Streams = append(s.Streams, status)
 		}
@@ -193,6 +198,8 @@ func (s *StreamStatus) timing(now time.Time, rates map[string]float64) {
 		if at, err := record.ParseTimestamp(s.Position.Timestamp); err == nil {
 			lag := max(0, now.Sub(at).Seconds())
 			s.LagSeconds = &lag
+			at = at.UTC()
+			s.NewestRecordAt = &at
 		}
 	}
 	perSecond, ok := rates[s.Name]
@@ -206,11 +213,16 @@ func (s *StreamStatus) timing(now time.Time, rates map[string]float64) {
 	}
 }
 
+func (s *StreamStatus) count(n checkpoint.Counters) {
+	s.Processed, s.Successful, s.Unchanged = n.Processed(), n.Successful(), n.Unchanged
+	s.Older, s.Failed, s.Skipped, s.Repaired = n.Older, n.Failed, n.Skipped, n.Repaired
+}
+
 func streamStatus(name string, s checkpoint.Stream) StreamStatus {
-	n := s.Counters
-	out := StreamStatus{
-		Name: name, Processed: n.Processed(), Successful: n.Successful(), Unchanged: n.Unchanged, Older: n.Older,
-		Failed: n.Failed, Skipped: n.Skipped, Repaired: n.Repaired,
+	out := StreamStatus{Name: name}
+	out.count(s.Counters)
+	if g := s.Gap; g != nil {
+		out.Gap = &GapStatus{Count: g.Records, From: g.From, Before: g.Before, Since: g.Since}
 	}
 	if s.Position != nil {
 		out.Position = &PositionStatus{Timestamp: s.Position.Timestamp, Key: s.Position.Key, Sequence: s.Sequence}

@@ -125,6 +125,9 @@ func (a *Agent) pass(ctx context.Context, runID string, st *standing, force bool
 			return report, err
 		}
 	}
+	if err := a.notePass(ctx, st, report.Check); err != nil {
+		return report, err
+	}
 	a.observe(PassFinished{report})
 	return report, nil
 }

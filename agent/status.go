@@ -72,33 +72,59 @@ type ScheduleStatus struct {
 	StartedAt    time.Time  `json:"started_at"`
 }
 
-// StreamStatus is one stream. The counters are those of the pass under way,
-// else of the last one.
+// StreamStatus is one stream. The counters are those of the pass under way, else of
+// the last one that brought anything.
 type StreamStatus struct {
-	Name           string          `json:"name"`
-	Position       *PositionStatus `json:"position"`
-	Pass           *PassStatus     `json:"pass"`
-	Processed      int64           `json:"processed"`
-	Successful     int64           `json:"successful"`
-	Unchanged      int64           `json:"unchanged"`
-	Older          int64           `json:"older"` // gave way to a newer row; not among Processed
-	Failed         int64           `json:"failed"`
-	Skipped        int64           `json:"skipped"`
-	Repaired       int64           `json:"repaired"` // of Successful, with their text repaired
-	LastFinishedAt *time.Time      `json:"last_finished_at"`
+	Name     string          `json:"name"`
+	Position *PositionStatus `json:"position"`
+	// NewestRecordAt is the position's timestamp as a time: that of the newest record
+	// that is stored. Null: none.
+	NewestRecordAt *time.Time  `json:"newest_record_at"`
+	Pass           *PassStatus `json:"pass"`
+
+	// Rows is how many rows the destination had of it at RowsAt, the end of a run.
+	// Estimated: by the database's own statistics. Null: not counted yet.
+	Rows          *int64     `json:"rows"`
+	RowsEstimated bool       `json:"rows_estimated"`
+	RowsAt        *time.Time `json:"rows_at"`
+	// SourceCount is how many records the source counted in all, when it was asked
+	// last; null: it was not, or does not count.
+	SourceCount   *int64     `json:"source_count"`
+	SourceCountAt *time.Time `json:"source_count_at"`
+	Gap           *GapStatus `json:"gap"`            // what the source counts and does not send; null: nothing is known to be missing
+	Rejects       int64      `json:"rejects"`        // at RowsAt
+	OrphanParents int64      `json:"orphan_parents"` // listings that its records wait for, at RowsAt
+
+	CountedAt      *time.Time `json:"counted_at"` // when the pass ended that the counters are of; null: it has not, or there was none
+	Processed      int64      `json:"processed"`
+	Successful     int64      `json:"successful"`
+	Unchanged      int64      `json:"unchanged"`
+	Older          int64      `json:"older"` // gave way to a newer row; not among Processed
+	Failed         int64      `json:"failed"`
+	Skipped        int64      `json:"skipped"`
+	Repaired       int64      `json:"repaired"` // of Successful, with their text repaired
+	LastFinishedAt *time.Time `json:"last_finished_at"`
 	// Rate is how many records a second have come lately; null: none are fetched.
 	Rate *float64 `json:"records_per_second"`
 	// SecondsLeft is how long the pass takes at that rate; null: unknown.
 	SecondsLeft *float64 `json:"seconds_left"`
-	// LagSeconds is how far the position's timestamp lies behind now. On a feed in
-	// which nothing changes it grows although nothing is missing: when the last
-	// pass finished is the other half of the truth. Null: no position yet.
+	// LagSeconds is how old the newest record is. On a feed in which nothing changes
+	// it grows although nothing is missing: when the last pass finished is the other
+	// half of the truth. Null: no position yet.
 	LagSeconds *float64 `json:"lag_seconds"`
 }
 
 // Done is how many records of the pass under way have been dealt with, or of the
 // last one.
 func (s StreamStatus) Done() int64 { return s.Processed + s.Older + s.Skipped }
+
+// GapStatus is what the source counts in a span of time and does not send.
+type GapStatus struct {
+	Count  int64     `json:"count"`
+	From   string    `json:"from"`   // a timestamp, included; "" for the beginning
+	Before string    `json:"before"` // a timestamp, not included
+	Since  time.Time `json:"since"`  // when it was found
+}
 
 // PositionStatus is where a stream stands.
 type PositionStatus struct {

@@ -80,7 +80,9 @@ func TestStoppedRunsSayWhy(t *testing.T) {
 		t.Fatal(refused.output())
 	}
 	stopped := start(t, s.args()...)
-	until(t, func() bool { return strings.Contains(between(stopped.output(), "=== MEDIA SYNC", "completed"), "📈 Progress") }, "no progress of the photos")
+	until(t, func() bool {
+		return strings.Contains(between(stopped.output(), "=== MEDIA SYNC", "completed"), "📈 Progress")
+	}, "no progress of the photos")
 	stopped.signal(t, os.Interrupt)
 	stopped.wait(t)
 	for c, say := range map[*command][]string{

@@ -73,6 +73,9 @@ func (c *statusCommand) show(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.watch && !c.json {
+		return console.StatusFrame(c.stdout, s, consoleOptions(c.stdout))
+	}
 	var out bytes.Buffer
 	switch {
 	case c.json && c.watch:
@@ -86,9 +89,6 @@ func (c *statusCommand) show(ctx context.Context) error {
 	}
 	if err != nil {
 		return fmt.Errorf("encode status: %w", err)
-	}
-	if c.watch && !c.json {
-		return console.Frame(c.stdout, out.Bytes(), consoleOptions(c.stdout))
 	}
 	_, err = c.stdout.Write(out.Bytes())
 	return err

@@ -83,7 +83,7 @@ func TestStatusNamesADeadDatabaseFirst(t *testing.T) {
 	s.source.Set(func(f *simulator.Faults) { f.Latency = 0 })
 	server.Restart()
 	until(t, func() bool { st := s.status(t); return st.LastSuccessAt != nil && st.Problem == nil }, "the problem stays")
-	if text := s.shows(t); !strings.HasPrefix(text, "State directory:") {
+	if text := s.shows(t); !strings.HasPrefix(text, "State directory:") || !strings.Contains(text, "NEWEST RECORD") || strings.Contains(text, "BEHIND") {
 		t.Errorf("behind the problem:\n%s", text)
 	}
 	c.signal(t, syscall.SIGTERM)

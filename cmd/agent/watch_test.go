@@ -42,8 +42,19 @@ func TestWatch(t *testing.T) {
 		t.Fatalf("%d frames:\n%s", len(frames), c.output())
 	}
 	for _, f := range frames[:len(frames)-1] {
-		if n := strings.Count(f, "\x1b[K"); !strings.HasPrefix(f, "State directory:") || !strings.HasSuffix(f, "\x1b[J") || n < 15 || n > 23 {
+		if n := strings.Count(f, "\x1b[K"); !strings.HasPrefix(f, "Agent:") || !strings.HasSuffix(f, "\x1b[J") || n < 15 || n > 23 {
 			t.Fatalf("a frame is not drawn over the one before: %q", f)
+		}
+		// What matters most fits 24 rows of 80 columns, whole; the rest is named.
+		for _, whole := range []string{"NEWEST RECORD\x1b[K", "openhouse ", "\nNot shown: ", "keys and disk; "} {
+			if !strings.Contains(f, whole) {
+				t.Fatalf("no %q in %q", whole, f)
+			}
+		}
+		for _, line := range strings.Split(strings.ReplaceAll(f, "\x1b[K", ""), "\n") {
+			if n := len([]rune(strings.TrimPrefix(line, "\x1b[J"))); n > 80 {
+				t.Fatalf("a line of %d columns: %q", n, line)
+			}
 		}
 	}
 	if _, err := terminal.Write([]byte{3}); err != nil { // Ctrl-C

@@ -72,23 +72,6 @@ func (d *Destination) Ready(ctx context.Context, stream, after string, limit int
 	return keys, wrap("read orphans", err)
 }
 
-// Figures tells what the destination holds beside the rows, and how large it is.
-func (d *Destination) Figures(ctx context.Context) (f record.Figures, err error) {
-	names := []string{"synclog", "SyncLog"}
-	for _, s := range record.Shapes() {
-		names = append(names, s.Table)
-	}
-	err = d.row(ctx, `SELECT
-		(SELECT count(*) FROM (SELECT DISTINCT parent_key FROM `+d.table("agent_orphan")+`) t),
-		(SELECT count(*) FROM `+d.table("agent_reject")+` WHERE repaired IS NULL),
-		(SELECT count(*) FROM `+d.table("agent_reject")+` WHERE repaired IS NOT NULL),
-		(SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c
-			JOIN pg_namespace n ON n.oid = c.relnamespace
-			WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND (c.relname LIKE 'agent\_%' OR c.relname = ANY($2)))`,
-		[]any{d.schema, names}, &f.OrphanParents, &f.Rejects, &f.Repaired, &f.Bytes)
-	return f, wrap("look at destination", err)
-}
-
 // Rejects gives rejects and repairs of a stream in key order, at most limit of those behind
 // after.
 func (d *Destination) Rejects(ctx context.Context, stream, after string, limit int) ([]record.Reject, error) {

@@ -363,4 +363,23 @@ type Figures struct {
 	Rejects       int64 `json:"rejects"`
 	Repaired      int64 `json:"repaired"` // records that were stored with their text repaired
 	Bytes         int64 `json:"bytes"`    // of all the agent's tables with their indexes
+	// Streams is what there is of each stream that was asked for.
+	Streams map[string]Stock `json:"streams,omitempty"`
+}
+
+// Stock is what a destination holds of a stream.
+type Stock struct {
+	// Rows is counted where that is cheap, else estimated from the database's own
+	// statistics; nil: it has none.
+	Rows      *int64 `json:"rows,omitempty"`
+	Estimated bool   `json:"estimated,omitempty"`
+	Rejects   int64  `json:"rejects"`
+	Orphans   int64  `json:"orphans"` // parents that its children wait for
+}
+
+// Holding is where a destination holds a stream.
+type Holding struct {
+	Stream string
+	Shape  *Shape
+	Feed   string // "" where the table keeps one copy
 }

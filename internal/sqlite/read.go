@@ -72,15 +72,6 @@ func (d *Destination) Ready(ctx context.Context, stream, after string, limit int
 	return keys, wrap("read orphans", rows.Err())
 }
 
-// Figures tells what the destination holds beside the rows, and how large it is.
-func (d *Destination) Figures(ctx context.Context) (f record.Figures, err error) {
-	err = d.db.QueryRowContext(ctx, `SELECT (SELECT count(DISTINCT parent_key) FROM agent_orphan),
-		(SELECT count(*) FROM agent_reject WHERE repaired IS NULL),
-		(SELECT count(*) FROM agent_reject WHERE repaired IS NOT NULL),
-		(SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size())`).Scan(&f.OrphanParents, &f.Rejects, &f.Repaired, &f.Bytes)
-	return f, wrap("look at destination", err)
-}
-
 // Rejects gives rejects and repairs of a stream in key order, at most limit of those behind
 // after.
 func (d *Destination) Rejects(ctx context.Context, stream, after string, limit int) (rejects []record.Reject, err error) {

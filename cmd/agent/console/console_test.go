@@ -110,7 +110,7 @@ func TestStatus(t *testing.T) {
 		Status(&out, s)
 		golden(t, name, out.String())
 		for _, line := range strings.Split(out.String(), "\n") {
-			if n := len([]rune(line)); n > 100 {
+			if n := len([]rune(line)); n > 80 {
 				t.Errorf("a line of %d columns: %s", n, line)
 			}
 		}
@@ -140,6 +140,13 @@ func statuses() map[string]agent.Status {
 	run.Streams[1].Rate, run.Streams[1].SecondsLeft = &rate, &left
 	retry, end := now().Add(4*time.Second), now().Add(3*time.Minute)
 	run.Run.QuietSeconds = 42
+	rows, source, counted, old := int64(15_420), int64(15_571), now().Add(-10*time.Minute), now().Add(-50*time.Hour)
+	run.Streams[0].Rows, run.Streams[0].RowsAt, run.Streams[0].Rejects, run.Streams[0].OrphanParents = &rows, &counted, 12, 77
+	run.Streams[0].SourceCount, run.Streams[0].SourceCountAt, run.Streams[0].CountedAt = &source, &old, &finished
+	run.Streams[0].Gap = &agent.GapStatus{Count: 151, From: "2024-01-10T00:00:00Z", Before: "2024-01-10T01:00:00Z", Since: old}
+	run.Streams[0].Older = 3
+	many := int64(10_200_000)
+	run.Streams[1].Rows, run.Streams[1].RowsEstimated, run.Streams[1].SourceCount = &many, true, &many
 	run.Problem = &agent.ProblemStatus{
 		Since: now().Add(-40 * time.Second), At: now(), Times: 6, What: "source, media", Attempt: 7, RetryAt: &retry, GivesUpAt: &end,
 		Text: "source, media: read Media: HTTP 503 Service Unavailable: the server is down for maintenance until half past four",

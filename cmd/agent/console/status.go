@@ -1,82 +1,128 @@
 package console
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 
 	"resoagent/agent"
 )
 
-// Status shows a status as tables, narrow enough for a terminal of 80 columns.
+// Status shows a status as text and tables, narrow enough for a terminal of 80 columns.
 func Status(w io.Writer, s agent.Status) {
-	say := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
-	if p := s.Problem; p != nil {
-		label := "PROBLEM:"
-		for _, line := range wrapped(p.Text) {
-			say("%-17s %s", label, line)
-			label = ""
-		}
-		say("                  since %s (%s), %s;", p.Since.UTC().Format("2006-01-02 15:04:05Z"), ago(&p.Since, s.At), plural(int64(p.Times), "failure"))
-		say("                  %s", Trying(s))
-		say("")
+	for _, p := range parts(s, false) {
+		_, _ = w.Write(p.text)
 	}
-	say("State directory:  %s", s.StateDir)
-	say("Agent:            %s", process(s))
-	say("Now:              %s", underWay(s))
+}
+
+// StatusFrame shows a status in the place of the one before, on a terminal as many of
+// its parts as there is room for. It says which it leaves out.
+func StatusFrame(w io.Writer, s agent.Status, o Options) error {
+	all := parts(s, o.Terminal)
+	var frame []byte
+	rows, whole := 0, 0
+	var left []string
+	for _, p := range all {
+		whole += bytes.Count(p.text, []byte("\n"))
+	}
+	for _, p := range all {
+		n := bytes.Count(p.text, []byte("\n"))
+		// The last row stays free, and the one above it is for what is left out.
+		if o.Terminal && o.Height > 0 && p.name != "" && (len(left) > 0 || (whole >= o.Height && rows+n > o.Height-2)) {
+			left = append(left, p.name)
+			continue
+		}
+		rows += n
+		frame = append(frame, p.text...)
+	}
+	if len(left) > 0 {
+		frame = append(bytes.TrimRight(frame, "\n"), "\n"...)
+		frame = fmt.Appendf(frame, "Not shown: %s; %d rows have room for all\n", strings.Join(left, ", "), whole+1)
+	}
+	return Frame(w, frame, o)
+}
+
+// part is a part of a status. One without a name is always shown.
+type part struct {
+	name string
+	text []byte
+}
+
+// parts are those of a status, in the order of what somebody who looks must know.
+// Where they are drawn again and again the directory, which does not change, comes last.
+func parts(s agent.Status, watched bool) []part {
+	var all []part
+	add := func(name string, show func(io.Writer, agent.Status)) {
+		var b bytes.Buffer
+		show(&b, s)
+		all = append(all, part{name, b.Bytes()})
+	}
+	directory := func(w io.Writer, s agent.Status) { say(w, "State directory:  %s", s.StateDir) }
+	add("", problem)
+	if !watched {
+		add("", directory)
+	}
+	add("", standing)
+	add("", passes)
+	add("", stored)
+	add("counters", counted)
+	add("positions", positions)
+	add("keys and disk", func(w io.Writer, s agent.Status) {
+		if watched {
+			directory(w, s)
+		}
+		rest(w, s)
+	})
+	return all
+}
+
+func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
+
+func standing(w io.Writer, s agent.Status) {
+	say(w, "Agent:            %s", process(s))
+	say(w, "Now:              %s", underWay(s))
 	if s.Schedule != nil && s.Schedule.Failures > 0 {
-		say("                  %s in a row", plural(int64(s.Schedule.Failures), "failed run"))
+		say(w, "                  %s in a row", plural(int64(s.Schedule.Failures), "failed run"))
 	}
 	if r := s.LastRun; r != nil && !r.Done && (s.Problem == nil || s.Problem.What != "run") {
-		say("Last run:         %s, %s: %s", outcome(*r), ago(ended(*r), s.At), reason(*r))
+		say(w, "Last run:         %s, %s: %s", outcome(*r), ago(ended(*r), s.At), reason(*r))
 	}
-	say("Last success:     %s", ago(s.LastSuccessAt, s.At))
-	say("")
-	passes := 0
+	say(w, "Last success:     %s", ago(s.LastSuccessAt, s.At))
+	say(w, "")
+}
+
+func passes(w io.Writer, s agent.Status) {
+	some := false
 	for _, st := range s.Streams {
 		if st.Pass != nil {
-			passes++
-			say("%s", pass(st))
-			say("  %s%s; begun %s", speed(s, st), place(st), ago(&st.Pass.StartedAt, s.At))
+			some = true
+			say(w, "%s", pass(st))
+			say(w, "  %s%s; begun %s", speed(s, st), place(st), ago(&st.Pass.StartedAt, s.At))
 		}
 	}
-	if passes > 0 {
-		say("")
+	if some {
+		say(w, "")
 	}
-	t := newTable(w)
-	t.AppendHeader(table.Row{"Stream", "Position", "Behind now", "Last finished"})
-	for _, st := range s.Streams {
-		t.AppendRow(table.Row{st.Name, position(st), behind(st), ago(st.LastFinishedAt, s.At)})
-	}
-	t.Render()
-	t = newTable(w)
-	t.AppendHeader(table.Row{"Stream", "Processed", "OK", "Unchanged", "Older", "Failed", "Skipped"})
-	t.SetColumnConfigs(rightFrom(2, 7))
-	for _, st := range s.Streams {
-		t.AppendRow(table.Row{
-			st.Name, number(st.Processed), number(st.Successful), number(st.Unchanged), number(st.Older), number(st.Failed), number(st.Skipped),
-		})
-	}
-	t.Render()
-	say("")
-	say("Property keys:    %s; Bloom filter %s, %.2f%% false positives (%s)", number(int64(s.KeySet.Keys)), //nolint:gosec // far below the limit
+}
+
+func rest(w io.Writer, s agent.Status) {
+	say(w, "Property keys:    %s; Bloom filter %s, %.2f%% false positives (%s)", number(int64(s.KeySet.Keys)), //nolint:gosec // far below the limit
 		size(int64(s.KeySet.BloomBits/8)), 100*s.KeySet.FalsePositiveRate, measured(s.KeySet)) //nolint:gosec // as above
-	say("Missing parents:  %s", number(s.OrphanParents))
+	say(w, "Missing parents:  %s", number(s.OrphanParents))
 	rejects := number(s.Rejects)
 	if s.Rejects > 0 {
 		rejects += "; 'agent rejects' lists them"
 	}
-	say("Rejects:          %s", rejects)
+	say(w, "Rejects:          %s", rejects)
 	if s.Repaired > 0 {
-		say("Repaired:         %s; 'agent rejects' lists them too", plural(s.Repaired, "record"))
+		say(w, "Repaired:         %s; 'agent rejects' lists them too", plural(s.Repaired, "record"))
 	}
-	say("SyncLog waiting:  %s", plural(int64(s.PendingSyncLog), "run"))
-	say("Disk:             %s", disk(s))
+	say(w, "SyncLog waiting:  %s", plural(int64(s.PendingSyncLog), "run"))
+	say(w, "Disk:             %s", disk(s))
 }
 
 // process says which process has the state directory.
@@ -94,7 +140,7 @@ func underWay(s agent.Status) string {
 		return fmt.Sprintf("%s for %s, run %.13s", s.Run.Task, duration(s.At.Sub(s.Run.StartedAt)), s.Run.ID)
 	case s.Run != nil:
 		if Stands(s) {
-			return fmt.Sprintf("a sync began %s ago and stands: nothing stored for %s", duration(s.At.Sub(s.Run.StartedAt)), quiet(s))
+			return fmt.Sprintf("the sync begun %s ago stands: nothing stored for %s", wholeSpan(s.At.Sub(s.Run.StartedAt)), quiet(s))
 		}
 		return fmt.Sprintf("syncing for %s, run %.13s", duration(s.At.Sub(s.Run.StartedAt)), s.Run.ID)
 	case s.Schedule != nil && s.Schedule.NextRunAt != nil:
@@ -105,71 +151,11 @@ func underWay(s agent.Status) string {
 	return "nothing is under way"
 }
 
-// Trying says what is done about the problem that a status names.
-func Trying(s agent.Status) string {
-	p := s.Problem
-	switch {
-	case s.Run != nil && p.RetryAt == nil:
-		return "the run under way tries again"
-	case s.Run != nil:
-		next := "under way"
-		if wait := p.RetryAt.Sub(s.At); wait > 0 {
-			next = "in " + wholeSpan(wait)
-		}
-		text := fmt.Sprintf("attempt %d %s", p.Attempt, next)
-		if p.GivesUpAt != nil {
-			text += fmt.Sprintf("; this run gives up in %s", wholeSpan(p.GivesUpAt.Sub(s.At)))
-		}
-		return text
-	case p.RetryAt != nil && p.RetryAt.After(s.At):
-		return fmt.Sprintf("the next run tries again in %s (%s)", wholeSpan(p.RetryAt.Sub(s.At)), p.RetryAt.UTC().Format("15:04:05Z"))
-	case s.Agent != nil:
-		return "the next run is about to begin"
-	}
-	return "nothing tries again until 'agent sync' or 'agent run' is started"
-}
-
-// Stands reports whether the run under way stores nothing because of a problem.
-func Stands(s agent.Status) bool {
-	return s.Run != nil && s.Problem != nil && s.Problem.RetryAt != nil && s.Run.QuietSeconds >= s.At.Sub(s.Problem.Since).Seconds()
-}
-
-// mostProblem is how much of the present problem's text is shown.
-const mostProblem = 300
-
-// wrapped breaks a text into a few lines that stand behind a label on a terminal of
-// 80 columns.
-func wrapped(s string) []string {
-	lines := strings.Split(text.WrapSoft(text.Trim(s, mostProblem), 62), "\n")
-	for i := range lines {
-		lines[i] = strings.TrimRight(lines[i], " ")
-	}
-	return lines
-}
-
-func quiet(s agent.Status) string {
-	return wholeSpan(time.Duration(s.Run.QuietSeconds * float64(time.Second)))
-}
-
 func ago(t *time.Time, now time.Time) string {
 	if t == nil {
 		return "never"
 	}
 	return humanize.RelTime(*t, now, "ago", "from now")
-}
-
-func position(s agent.StreamStatus) string {
-	if s.Position == nil {
-		return "-"
-	}
-	return s.Position.Timestamp
-}
-
-func behind(s agent.StreamStatus) string {
-	if s.LagSeconds == nil {
-		return "-"
-	}
-	return Span(time.Duration(*s.LagSeconds * float64(time.Second)))
 }
 
 // bar is a bar of some columns of which share, 0 to 1, is filled. There is always
@@ -238,19 +224,11 @@ func measured(k agent.KeySetStatus) string {
 
 func disk(s agent.Status) string {
 	text := "state file " + size(s.StateFileBytes)
+	if s.FreeBytes != nil {
+		text += " (" + size(*s.FreeBytes) + " free beside it)"
+	}
 	if s.DestinationBytes > 0 {
 		text += ", database " + size(s.DestinationBytes)
 	}
-	if s.FreeBytes != nil {
-		text += ", " + size(*s.FreeBytes) + " free under the state"
-	}
 	return text
-}
-
-// rightFrom has columns aligned to the right, as numbers are.
-func rightFrom(first, last int) (out []table.ColumnConfig) {
-	for n := first; n <= last; n++ {
-		out = append(out, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight, AlignFooter: text.AlignRight})
-	}
-	return out
 }

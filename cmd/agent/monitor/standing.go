@@ -51,6 +51,12 @@ func gauges() []gauge {
 	}
 	return []gauge{
 		number("run_in_progress", "1 while a run is under way.", func(s agent.Status) float64 { return truth(s.Running) }),
+		at("problem_since_timestamp_seconds", "Since when something is wrong: what a run tries again, or a run that stopped; absent while nothing is.", func(s agent.Status) *time.Time {
+			if s.Problem == nil {
+				return nil
+			}
+			return &s.Problem.Since
+		}),
 		number("ready", "1 while the last success is no older than twice the interval.", func(s agent.Status) float64 { return truth(s.Ready() == nil) }),
 		at("last_success_timestamp_seconds", "When a run finished last.", func(s agent.Status) *time.Time { return s.LastSuccessAt }),
 		at("next_run_timestamp_seconds", "When the next run begins.", func(s agent.Status) *time.Time {
@@ -97,7 +103,25 @@ func streamGauges() []streamGauge {
 		return streamGauge{describe(name, help, "stream"), value}
 	}
 	return []streamGauge{
-		of("position_lag_seconds", "How far the position's timestamp lies behind now.", func(s agent.StreamStatus) (float64, bool) { return optional(s.LagSeconds) }),
+		of("position_lag_seconds", "How old the newest record is that is stored.", func(s agent.StreamStatus) (float64, bool) { return optional(s.LagSeconds) }),
+		of("stream_rows", "Rows that the destination had at the end of the last run, counted or estimated.", func(s agent.StreamStatus) (float64, bool) {
+			return count(s.Rows)
+		}),
+		of("stream_source_records", "Records that the source counted in all when it was asked last.", func(s agent.StreamStatus) (float64, bool) {
+			return count(s.SourceCount)
+		}),
+		of("stream_gap_records", "Records that the source counts and has not sent.", func(s agent.StreamStatus) (float64, bool) {
+			if s.Gap == nil {
+				return 0, true
+			}
+			return float64(s.Gap.Count), true
+		}),
+		of("stream_rejects", "Records that could not be stored, at the end of the last run.", func(s agent.StreamStatus) (float64, bool) {
+			return float64(s.Rejects), true
+		}),
+		of("stream_orphan_parents", "Listings that its records wait for, at the end of the last run.", func(s agent.StreamStatus) (float64, bool) {
+			return float64(s.OrphanParents), true
+		}),
 		of("stream_last_finished_timestamp_seconds", "When a pass over the stream finished last.", func(s agent.StreamStatus) (float64, bool) {
 			return seconds(s.LastFinishedAt)
 		}),
@@ -175,4 +199,11 @@ func optional(v *float64) (float64, bool) {
 		return 0, false
 	}
 	return *v, true
+}
+
+func count(n *int64) (float64, bool) {
+	if n == nil {
+		return 0, false
+	}
+	return float64(*n), true
 }
