@@ -14,10 +14,10 @@ import (
 
 // The agent leaves within two seconds of a signal, also if the destination does
 // not answer: a pass may take grace to finish the batch in hand and save, giving
-// the lease back may take releaseGrace.
+// the lease back may take releaseGrace, and closing the connections takes as long again.
 const (
-	grace        = 1300 * time.Millisecond
-	releaseGrace = 400 * time.Millisecond
+	grace        = 1100 * time.Millisecond
+	releaseGrace = 250 * time.Millisecond
 )
 
 // standing is a stream in a run: where it stood when the run began.

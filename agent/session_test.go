@@ -157,3 +157,35 @@ func losesCommits(t *testing.T, db *harness.Database, lost string) {
 	s.mustSync(t)
 	s.compare(t)
 }
+
+// A statement that takes long is left alone, with and without a pooler: the
+// server answers when it is asked. So is a wait for a lock of somebody else's.
+func TestSlowStatementsAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	for name, pooled := range map[string]bool{"direct": false, "pooled": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := harness.NewPostgres(t)
+			s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+			s.config.Lease = 3 * time.Second // after two seconds of silence it asks
+			s.mustSync(t, agent.IDXProperty, agent.VOWProperty)
+			db.Exec(t, `CREATE FUNCTION `+db.Table("slow")+`() RETURNS trigger LANGUAGE plpgsql AS
+				$$BEGIN IF NOT EXISTS (SELECT 1 FROM `+db.Table("propertyrooms")+`) THEN PERFORM pg_sleep(7); END IF; RETURN NULL; END$$`)
+			db.Exec(t, `CREATE TRIGGER slow BEFORE INSERT ON `+db.Table("propertyrooms")+` FOR EACH STATEMENT EXECUTE FUNCTION `+db.Table("slow")+`()`)
+			if pooled {
+				s.config.DatabaseURL, s.config.Pooler = pgtest.Pooler(t, db.URL), true
+			} else {
+				s.config.DatabaseURL = pgtest.NewProxy(t, db.URL).URL()
+			}
+			begun := time.Now()
+			s.mustSync(t)
+			if took := time.Since(begun); took < 7*time.Second {
+				t.Errorf("the run took %s: nothing was slow", took)
+			}
+			s.compare(t)
+			for _, r := range of[agent.Retrying](s.log) {
+				t.Errorf("tried again: %v", r.Err)
+			}
+		})
+	}
+}

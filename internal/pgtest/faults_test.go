@@ -1,10 +1,12 @@
 package pgtest
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -144,5 +146,51 @@ func expectShutdown(tb testing.TB, connection *pgx.Conn) {
 	_, err := connection.WaitForNotification(tb.Context())
 	if last, ok := errors.AsType[*pgconn.PgError](err); !ok || last.Code != "57P01" {
 		tb.Errorf("last words of the server: %v", err)
+	}
+}
+
+// TestProxyFreezes: nothing passes, in any connection, and nothing is lost when it goes on.
+func TestProxyFreezes(t *testing.T) {
+	t.Parallel()
+	database := Database(t)
+	execute(t, database, "CREATE TABLE listing (key text)")
+	for name, at := range map[string]Moment{"copy": InCopy, "commit": Commit, "statement": "'third'"} {
+		t.Run(name, func(t *testing.T) {
+			execute(t, database, "TRUNCATE listing")
+			proxy := NewProxy(t, database)
+			one := connect(t, proxy.URL())
+			done := make(chan error, 1)
+			proxy.FreezeAt(at)
+			go func() {
+				done <- pgx.BeginFunc(t.Context(), one, func(tx pgx.Tx) error {
+					rows := pgx.CopyFromRows([][]any{{"first"}, {"second"}})
+					if _, err := tx.CopyFrom(t.Context(), pgx.Identifier{"listing"}, []string{"key"}, rows); err != nil {
+						return err
+					}
+					_, err := tx.Exec(t.Context(), "INSERT INTO listing SELECT 'third' WHERE $1 = 1", 1)
+					return err
+				})
+			}()
+			select {
+			case err := <-done:
+				t.Fatalf("it did not freeze: %v", err)
+			case <-proxy.Frozen():
+			}
+			short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			if _, err := pgx.Connect(short, proxy.URL()); err == nil {
+				t.Error("a new connection gets through")
+			}
+			if n := query[int](t, connect(t, database), "SELECT count(*) FROM listing"); n != 0 {
+				t.Errorf("%d rows are there", n)
+			}
+			proxy.Thaw()
+			if err := <-done; err != nil {
+				t.Errorf("when it goes on: %v", err)
+			}
+			if n := query[int](t, connect(t, database), "SELECT count(*) FROM listing"); n != 3 {
+				t.Errorf("%d rows", n)
+			}
+		})
 	}
 }

@@ -21,6 +21,13 @@ import (
 // (unknown startup parameters, say) it refuses there.
 func Pooler(tb testing.TB, databaseURL string) string {
 	tb.Helper()
+	address, _ := StoppablePooler(tb, databaseURL)
+	return address
+}
+
+// StoppablePooler is a pooler that stop stops as SIGSTOP does: its connections stay open, and it says nothing.
+func StoppablePooler(tb testing.TB, databaseURL string) (address string, stop func()) {
+	tb.Helper()
 	program, err := findPooler(poolerPlaces)
 	if err != nil {
 		tb.Fatal(err)
@@ -32,48 +39,52 @@ func Pooler(tb testing.TB, databaseURL string) string {
 	// Another process can take the port between the search and the start.
 	const attempts = 3
 	for range attempts {
-		var address string
-		if address, err = startPooler(tb, program, target); err == nil {
-			return address
+		if address, stop, err = startPooler(tb, program, target); err == nil {
+			return address, stop
 		}
 	}
 	tb.Fatalf("start pgbouncer: %v", err)
-	return ""
+	return "", nil
 }
 
-func startPooler(tb testing.TB, program string, target *pgx.ConnConfig) (string, error) {
+func startPooler(tb testing.TB, program string, target *pgx.ConnConfig) (address string, stop func(), err error) {
 	port, err := freePort()
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	home, err := newDirectory()
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	command, err := runPooler(home, program, poolerSettings(target, port))
 	if err != nil {
 		home.remove()
-		return "", err
+		return "", nil, err
 	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		_ = command.Wait() // how it ended is in its log
 	}()
-	address := (&url.URL{
+	address = (&url.URL{
 		Scheme: "postgres", User: url.User(target.User), Host: "127.0.0.1:" + strconv.Itoa(port),
 		Path: "/" + target.Database, RawQuery: "sslmode=disable",
 	}).String()
 	if err := awaitPooler(address, ended); err != nil {
 		err = fmt.Errorf("%w\nlog of pgbouncer:\n%s", err, home.logTail("log"))
 		home.remove()
-		return "", err
+		return "", nil, err
 	}
 	tb.Cleanup(func() {
 		home.remove()
 		<-ended
 	})
-	return address, nil
+	return address, func() {
+		// By the command, since not every system that this compiles for has the signal.
+		if out, err := exec.Command("kill", "-STOP", strconv.Itoa(command.Process.Pid)).CombinedOutput(); err != nil {
+			tb.Errorf("stop pgbouncer: %v: %s", err, out)
+		}
+	}, nil
 }
 
 func runPooler(home *directory, program, settings string) (*exec.Cmd, error) {

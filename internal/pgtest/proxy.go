@@ -14,7 +14,7 @@ import (
 )
 
 // Proxy stands between a client and a Postgres server on TCP and does what networks do: it drops connections, refuses
-// them, and loses the one answer that matters most.
+// them, loses the one answer that matters most, and falls silent (freeze.go).
 type Proxy struct {
 	listener        net.Listener
 	url             string
@@ -26,6 +26,8 @@ type Proxy struct {
 	refusing  bool
 	armed     bool
 	swallowed int
+
+	freezer freezer
 }
 
 // NewProxy starts a proxy in front of the server of databaseURL. It ends, with its connections, when the test ends.
@@ -39,7 +41,7 @@ func NewProxy(tb testing.TB, databaseURL string) *Proxy {
 	if err != nil {
 		tb.Fatalf("listen for proxy: %v", err)
 	}
-	p := &Proxy{listener: listener, open: make(map[net.Conn]struct{})}
+	p := &Proxy{listener: listener, open: make(map[net.Conn]struct{}), freezer: newFreezer()}
 	p.network, p.target = pgconn.NetworkAddress(target.Host, target.Port)
 	user := url.User(target.User)
 	if target.Password != "" {
@@ -55,6 +57,8 @@ func NewProxy(tb testing.TB, databaseURL string) *Proxy {
 		_ = listener.Close()
 		p.Refuse(true)
 		p.Cut()
+		p.Thaw()
+		p.Cut() // what a thaw let in
 		p.workers.Wait()
 	})
 	return p
@@ -111,6 +115,7 @@ func (p *Proxy) serve(client net.Conn) {
 		return
 	}
 	defer p.leave(client)
+	p.freezer.wait()
 	server, err := net.Dial(p.network, p.target)
 	if err != nil {
 		return
@@ -123,12 +128,14 @@ func (p *Proxy) serve(client net.Conn) {
 	upward := make(chan struct{})
 	go func() {
 		defer close(upward)
-		_, _ = io.Copy(server, client)
+		p.ask(server, client)
+		p.freezer.wait() // nobody hears of an end either
 		_ = server.Close()
 	}()
 	if p.answer(client, server) {
 		hangUp(client)
 	}
+	p.freezer.wait()
 	_ = client.Close()
 	<-upward
 }
@@ -153,6 +160,7 @@ func (p *Proxy) answer(client io.Writer, server io.Reader) (swallowed bool) {
 			}
 			body = bytes.NewReader(tag)
 		}
+		p.freezer.wait()
 		if _, err := client.Write(header[:]); err != nil {
 			return false
 		}

@@ -53,12 +53,12 @@ func (d *Destination) attempt(ctx context.Context, g *record.Group, how manner) 
 	defer d.rollback(ctx, tx)
 	w := writer{d: d, tx: tx, g: g, s: d.statements(g.Shape, g.Feed), how: how}
 	if err := w.group(ctx); err != nil {
-		return wrap(place(g), err)
+		return wrap(place(g), because(tx, err))
 	}
 	if err := d.aside(ctx, tx, g); err != nil {
-		return err
+		return because(tx, err)
 	}
-	return d.advance(ctx, tx, g)
+	return because(tx, d.advance(ctx, tx, g))
 }
 
 // advance moves the stream's mark and commits. No rows are written from here on:

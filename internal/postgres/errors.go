@@ -116,7 +116,8 @@ func sqlstate(err error) string {
 func connectionLost(err error) bool {
 	var network net.Error
 	var connect *pgconn.ConnectError
-	return errors.As(err, &network) || errors.As(err, &connect) ||
+	var silence *Silence
+	return errors.As(err, &silence) || errors.As(err, &network) || errors.As(err, &connect) ||
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, pgconn.ErrConnClosed) || pgconn.Timeout(err) || pgconn.SafeToRetry(err)
 }

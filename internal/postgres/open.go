@@ -44,6 +44,11 @@ type Destination struct {
 	pool       *pgxpool.Pool                // nil before connect
 	open       atomic.Pointer[pgxpool.Pool] // the same, for those who must not wait
 
+	life     context.Context // until Close; what is under way ends with it
+	end      context.CancelFunc
+	watch    *watch
+	watching sync.WaitGroup
+
 	schema  string
 	pooler  bool
 	lease   time.Duration
@@ -90,7 +95,9 @@ func Open(o Options) (*Destination, error) {
 		lease = 30 * time.Second
 	}
 	d := &Destination{config: config, schema: o.Schema, named: o.SyncLog, pooler: o.Pooler, lease: lease, least: max(2, o.Connections)}
-	config.ConnConfig.OnPgError = d.onError
+	d.life, d.end = context.WithCancel(context.Background())
+	d.watch = d.newWatch()
+	config.ConnConfig.OnPgError, config.ConnConfig.DialFunc = d.onError, d.dial
 	return d, nil
 }
 
@@ -117,12 +124,15 @@ func (d *Destination) connect(ctx context.Context) error {
 	if !pooler {
 		d.config.AfterConnect = d.settle
 	}
+	d.pooler = pooler
+	d.watched(d.config)
 	pool, err := pgxpool.NewWithConfig(ctx, d.config)
 	if err != nil {
 		return wrap("connect to destination", err)
 	}
-	d.pool, d.pooler = pool, pooler
+	d.pool = pool
 	d.open.Store(pool)
+	d.watching.Go(func() { d.watch.run(d.life) })
 	return nil
 }
 
@@ -163,16 +173,6 @@ func (d *Destination) Migrate(ctx context.Context) (migrations.Result, error) {
 		return result, wrap("migrate", err)
 	}
 	return result, refusal(hidden)
-}
-
-// Close closes all connections.
-func (d *Destination) Close() error {
-	d.connecting.Lock()
-	defer d.connecting.Unlock()
-	if d.pool != nil {
-		d.pool.Close()
-	}
-	return nil
 }
 
 // table is a table's qualified name.

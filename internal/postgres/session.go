@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -92,9 +93,21 @@ func (d *Destination) within(ctx context.Context, fn func(pgx.Tx) error) error {
 	}
 	defer d.rollback(ctx, tx)
 	if err := fn(tx); err != nil {
+		return because(tx, err)
+	}
+	return because(tx, tx.Commit(ctx))
+}
+
+// because adds why a connection was closed, which the driver has forgotten by
+// the time that it says so.
+func because(tx pgx.Tx, err error) error {
+	if err == nil || !errors.Is(err, pgconn.ErrConnClosed) && !errors.Is(err, net.ErrClosed) && !pgconn.SafeToRetry(err) {
 		return err
 	}
-	return tx.Commit(ctx)
+	if l := lineOf(tx.Conn()); l != nil && l.silent.Load() != nil {
+		return l.silent.Load()
+	}
+	return err
 }
 
 // rollbackGrace is how long a rollback may take once nobody waits for its work
