@@ -178,6 +178,7 @@ func (d *doctor) examineSource(ctx context.Context, r record.Report) error {
 		subjects = append(subjects, record.Subject{
 			Stream: s.name, Query: record.Query{Shape: s.shape, Feed: s.feed, Filter: s.filter, Top: top},
 			SizeFlag: sizeFlag(s.name), FilterFlag: filterFlag, Pause: s.sizes.Throttle,
+			Named: len(d.examination.Streams) > 0,
 		})
 	}
 	return d.source.Examine(ctx, subjects, d.config.now, r)

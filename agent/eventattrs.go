@@ -106,6 +106,13 @@ func (e RunFinished) Attrs() []slog.Attr {
 		slog.Float64("seconds", e.Report.Duration.Seconds()),
 		slog.Bool("mirrored", e.Report.Mirrored),
 	}
+	if len(e.Report.LeftOut) > 0 {
+		left := make([]string, len(e.Report.LeftOut))
+		for i, x := range e.Report.LeftOut {
+			left[i] = x.Stream
+		}
+		attrs = append(attrs, slog.Any("left_out", left))
+	}
 	if e.Err != nil {
 		attrs = append(attrs, slog.String("error", endOf(e.Err)))
 	}

@@ -191,6 +191,9 @@ func (f *fetcher) fetchPage(ctx context.Context) (n int, err error) {
 			}
 			continue
 		}
+		if err = f.emptyList(ctx, err); err == nil {
+			break
+		}
 		paused := time.Now()
 		if err := f.retry.pause(ctx, err); err != nil {
 			return 0, f.where(err)

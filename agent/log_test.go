@@ -33,7 +33,7 @@ func every() []agent.Event {
 		agent.KeysLoaded{},
 		agent.OrphansHome{},
 		agent.PassFinished{PassReport: agent.PassReport{Check: &agent.Check{}}},
-		agent.RunFinished{Err: err},
+		agent.RunFinished{Err: err, Report: agent.Report{LeftOut: []agent.LeftOut{{Stream: agent.Media}}}},
 		agent.RunScheduled{Err: err},
 	}
 }

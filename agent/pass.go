@@ -181,7 +181,7 @@ func (a *Agent) survey(ctx context.Context, st *standing, resumed bool, work *pa
 func (a *Agent) walks(ctx context.Context, st *standing, work *passWork) error {
 	l := a.ledger(st)
 	err := a.sideBySide(ctx, l, work)
-	if errors.Is(err, errStray) {
+	if errors.Is(err, errStray) || errors.Is(err, errNoEnd) {
 		a.notice(true, "%v; going on without windows, one page after the other", err)
 		l.giveUp()
 		err = nil

@@ -16,6 +16,14 @@ type Report struct {
 	Totals   checkpoint.Counters // of Passes, and of the one that an error ended
 	Own      checkpoint.Counters // what this run did of that: without what a pass that it took up had done before
 	Mirrored bool                // the run is in SyncLog
+	LeftOut  []LeftOut           // streams that the source does not have
+}
+
+// LeftOut is a stream that was left out of a run, and what the source said of it.
+type LeftOut struct {
+	Stream string
+	Answer string
+	err    error
 }
 
 // Missing is how many records the source counts in the streams of the run and has

@@ -89,32 +89,51 @@ func (a *Agent) run(outer context.Context, streams []*stream, sel Selection, rep
 		if s.child() && !childrenBegun {
 			childrenBegun = true
 			if a.keys.Stats().Keys == 0 {
-				a.notice(true, "the listings' feeds are empty, so there is nothing that children could belong to: they are left out")
+				if len(report.LeftOut) == 0 {
+					a.notice(true, "the listings' feeds are empty, so there is nothing that children could belong to: they are left out")
+				}
 				break
 			}
 			a.observe(KeysLoaded{Keys: a.keys.Stats().Keys})
 		}
-		again, err := a.askAgain(ctx, report.ID, all[s.name])
-		report.Totals.Add(again)
-		if err != nil {
+		before := all[s.name].state
+		err := a.syncStream(ctx, report, all[s.name], sel.Force)
+		if err := a.leaveOut(report, s, err); err != nil {
 			return err
 		}
-		if s.child() {
-			home, err := a.bringHome(ctx, report.ID, all[s.name])
-			report.Totals.Add(home)
-			if err != nil {
-				return err
-			}
-			crashpoint.At(crashpoint.ErrandDone)
+		if err != nil {
+			a.live.set(s.name, before)
 		}
-		if err := a.passes(ctx, report, all[s.name], sel.Force); err != nil {
-			return a.blameFilter(ctx, s, err)
-		}
+	}
+	if err := report.nothingSynced(); err != nil {
+		return err
 	}
 	if err := a.noteFigures(ctx); err != nil {
 		return err
 	}
 	return a.finish(ctx, report)
+}
+
+// syncStream brings home what one stream is owed, and then the stream up to date.
+func (a *Agent) syncStream(ctx context.Context, report *Report, st *standing, force bool) error {
+	again, err := a.askAgain(ctx, report.ID, st)
+	report.Totals.Add(again)
+	if err != nil {
+		return err
+	}
+	if st.stream.child() {
+		home, err := a.bringHome(ctx, report.ID, st)
+		report.Totals.Add(home)
+		if err != nil {
+			return err
+		}
+		crashpoint.At(crashpoint.ErrandDone)
+	}
+	err = a.passes(ctx, report, st, force)
+	if err == nil || isAbsent(err) {
+		return err
+	}
+	return a.blameFilter(ctx, st.stream, err)
 }
 
 // passes brings one stream up to date. A pass that was interrupted while it was

@@ -103,7 +103,7 @@ func (c *cutter) first(ctx context.Context, retry *retrier) (at time.Time, ok bo
 			}
 			return nil
 		})
-		if err == nil {
+		if err == nil || isAbsent(err) { // which is told by who reads the pages
 			return at, ok, nil
 		}
 		if err := retry.pause(ctx, err); err != nil {

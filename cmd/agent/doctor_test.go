@@ -168,6 +168,18 @@ func TestDoctorSource(t *testing.T) {
 			"source/idx_property.page": "failure: check the path of --source-url", "source/vow_property.page": "failure: HTTP 404",
 			"source/media.page": "failure: HTTP 404", "source/rooms.page": "failure: HTTP 404", "source/openhouse.page": "failure: HTTP 404",
 		}},
+		"a resource that is not there": {func(f *simulator.Faults) {
+			f.Strike(simulator.Strike{Resource: "Property", Fault: simulator.Fault{Kind: simulator.Status, Status: 404}})
+			f.Strike(simulator.Strike{Resource: "Media", Fault: simulator.Fault{Kind: simulator.Status, Status: 204}})
+		}, nil, map[string]string{
+			"source/idx_property.page": "warning: a sync leaves it out", "source/media.page": "warning: has no Media", "source/rooms.page": "ok: RoomKey",
+		}},
+		"a named resource that is not there": {func(f *simulator.Faults) {
+			f.Strike(simulator.Strike{Resource: "Media", Fault: simulator.Fault{Kind: simulator.Status, Status: 404}})
+		}, []string{"--vow", "--media"}, map[string]string{"source/vow_property.page": "ok: readable", "source/media.page": "failure: this source has no Media"}},
+		"counts that fail": {func(f *simulator.Faults) {
+			f.Strike(simulator.Strike{Match: counts, Fault: simulator.Fault{Kind: simulator.Status, Status: 504}})
+		}, nil, map[string]string{"source/media.count": "warning: a sync goes on without counts", "source/media.page": "ok: MediaKey"}},
 		"HTML": {all(simulator.Fault{Kind: simulator.HTMLBody}), []string{"--vow"}, map[string]string{
 			"source/vow_property.page": "failure: not JSON",
 		}},
@@ -222,7 +234,7 @@ func TestDoctorSource(t *testing.T) {
 		}, nil, map[string]string{"source/idx_token": "ok: accepted", "source/rate_limit": "ok: X-Rate-Limit"}},
 		"429 for long": {all(simulator.Fault{Kind: simulator.Throttled, Wait: time.Hour}), nil, map[string]string{
 			"source/reachable": "ok: answers", "source/idx_token": "not checked: HTTP 429", "source/media.page": "not checked: HTTP 429",
-			"source/rate_limit": "warning: asks to wait for 15m", "destination/connection": "", "destination/disk": "not checked: did not tell",
+			"source/rate_limit": "warning: asks to wait for 1h", "destination/connection": "", "destination/disk": "not checked: did not tell",
 		}},
 		"429 without a word": {all(simulator.Fault{Kind: simulator.Throttled, Hint: simulator.HintNone}), nil, map[string]string{
 			"source/rate_limit": "warning: HTTP 429", "source/media.page": "not checked: HTTP 429",

@@ -45,6 +45,9 @@ var errUsage = errors.New("usage")
 // errRejects: the run is done, but some records were rejected.
 var errRejects = errors.New("some records were rejected; 'agent rejects' lists them with the reason")
 
+// errLeftOut: the run is done, but the source does not have a stream that was named.
+var errLeftOut = errors.New("a stream that was named was left out, since the source does not have it; the others are up to date")
+
 // exitCode tells the person what went wrong and gives the process's exit code.
 func exitCode(err error, stderr io.Writer) int {
 	code := exitFailed

@@ -36,7 +36,7 @@ func newRejects(r *root) *ffcli.Command {
 		ShortHelp: "list what could not be stored, or not as it came; 'rejects retry' fetches it again",
 		LongHelp: "Text that no database holds (NUL, bytes that are not UTF-8, halves of surrogate pairs) is repaired, and the record stored; " +
 			"the list says what was done. Needs the database alone, and works while a sync runs. The records' bytes are in the table agent_reject.",
-		FlagSet:   fs, Options: options(), Exec: c.exec,
+		FlagSet: fs, Options: options(), Exec: c.exec,
 		Subcommands: []*ffcli.Command{newRejectsRetry(r)},
 	}
 }

@@ -115,6 +115,9 @@ func syncOnce(ctx context.Context, config agent.Config, sel agent.Selection) (er
 	if err != nil {
 		return err
 	}
+	if len(report.LeftOut) > 0 && len(sel.Streams) > 0 {
+		return errLeftOut
+	}
 	if report.Totals.Failed > 0 {
 		return errRejects
 	}

@@ -67,6 +67,7 @@ type Subject struct {
 	// FilterFlag is the setting of the query's filter.
 	FilterFlag string
 	Pause      time.Duration // what a sync leaves between two requests
+	Named      bool          // a sync would have been asked for this stream by name
 }
 
 // Examined is what else an examination of a destination brought to light.

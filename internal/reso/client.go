@@ -38,6 +38,7 @@ type Client struct {
 	agent   string
 	limit   int64       // of an answer's decoded bytes
 	noIn    atomic.Bool // the source has shown that it lacks the operator in
+	served  atomic.Bool // the source has sent a page or a count
 	traffic traffic
 	date    atomic.Pointer[reading]
 }
@@ -160,6 +161,7 @@ func (c *Client) get(ctx context.Context, feed, resource string, address *url.UR
 	c.note(response.Header)
 	if response.StatusCode != http.StatusOK {
 		err := statusError(resource, response, clock, c.secret())
+		err.served = c.served.Load()
 		_ = response.Body.Close()
 		cancel(nil)
 		return nil, err

@@ -23,6 +23,7 @@ type Error struct {
 
 	header    http.Header // of the answer, if there was one
 	html      bool        // the answer is a page of HTML: not the source's own
+	served    bool        // the source has served other questions
 	wait      time.Duration
 	hasWait   bool
 	permanent bool // although there is no status
@@ -30,6 +31,14 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
+	if hint := e.hint(); hint != "" {
+		return e.Answer() + "; " + hint
+	}
+	return e.Answer()
+}
+
+// Answer is what the source said, without advice.
+func (e *Error) Answer() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "read %s", e.Resource)
 	if e.Status != 0 {
@@ -40,9 +49,6 @@ func (e *Error) Error() string {
 	}
 	if e.Message != "" {
 		fmt.Fprintf(&b, ": %s", e.Message)
-	}
-	if hint := e.hint(); hint != "" {
-		fmt.Fprintf(&b, "; %s", hint)
 	}
 	return b.String()
 }
@@ -86,6 +92,16 @@ func (e *Error) RetryAfter() (time.Duration, bool) { return e.wait, e.hasWait }
 // HTTPStatus is the status of the answer; 0: there was none, or its body broke.
 func (e *Error) HTTPStatus() int { return e.Status }
 
+// Absent reports whether the answer says that nothing is there: no such resource, or,
+// as some sources have it, nothing in a list.
+func (e *Error) Absent() bool {
+	switch e.Status {
+	case http.StatusNotFound, http.StatusGone, http.StatusNoContent:
+		return true
+	}
+	return false
+}
+
 // Refused reports whether the source understood the question and will not
 // answer it, as some do with a count. A token that is refused is another thing.
 func (e *Error) Refused() bool {
@@ -103,7 +119,9 @@ func (e *Error) hint() string {
 	case http.StatusForbidden:
 		return "the token or this host may not read this; ask the provider"
 	case http.StatusNotFound:
-		return "check --source-url"
+		if !e.served {
+			return "check --source-url"
+		}
 	}
 	return ""
 }

@@ -25,7 +25,9 @@ func (c *Client) Page(ctx context.Context, q record.Query, yield func(record.Rec
 	}
 	defer b.Close() //nolint:errcheck // an error of closing a body that was read says nothing
 	p := page{resource: q.Shape.Resource, shape: q.Shape, body: b, secret: c.secret(), yield: yield, most: most(q), whole: q.Next != ""}
-	err = p.read(ctx)
+	if err = p.read(ctx); err == nil {
+		c.served.Store(true)
+	}
 	return p.end(), err
 }
 
@@ -79,7 +81,7 @@ const (
 func (c *Client) Count(ctx context.Context, q record.Query) (n int64, ok bool, err error) {
 	b, err := c.ask(ctx, q, countQuery)
 	var fault *Error
-	if errors.As(err, &fault) && fault.Refused() {
+	if errors.As(err, &fault) && (fault.Refused() || fault.Absent()) {
 		return 0, false, nil
 	}
 	if err != nil {
@@ -92,6 +94,7 @@ func (c *Client) Count(ctx context.Context, q record.Query) (n int64, ok bool, e
 	if endless := errors.Is(err, errTooLarge) && !errors.Is(err, errEnvelope); err != nil && !endless {
 		return 0, false, err
 	}
+	c.served.Store(true)
 	return p.count, p.counted, nil
 }
 

@@ -30,6 +30,7 @@ type probe struct {
 	now    func() time.Time
 	report record.Report
 
+	visits  []*visit
 	asked   bool
 	told    bool // whether it was reached
 	waited  bool // a 429 was waited for already; the next one ends the examination
@@ -51,11 +52,14 @@ func (c *Client) Examine(ctx context.Context, subjects []record.Subject, now fun
 	defer cancel()
 	refused := make(map[string]string) // by feed that was tried: why nothing more is asked of it
 	for _, s := range subjects {
-		v := &visit{probe: p, subject: s, told: make(map[string]bool)}
-		why, tried := refused[s.Query.Feed]
+		p.visits = append(p.visits, &visit{probe: p, subject: s, told: make(map[string]bool)})
+	}
+	for _, v := range p.visits {
+		feed := v.subject.Query.Feed
+		why, tried := refused[feed]
 		if !tried {
 			why = p.feed(short, v)
-			refused[s.Query.Feed] = why
+			refused[feed] = why
 		}
 		if why == "" && p.stopped == "" {
 			why = v.run(short)
@@ -122,7 +126,9 @@ func (p *probe) page(ctx context.Context, s record.Subject, q record.Query, sele
 			before = a.take(r, before)
 			return nil
 		}}
-		err = in.read(ctx)
+		if err = in.read(ctx); err == nil {
+			p.client.served.Store(true)
+		}
 		a.next = in.end().Next != ""
 		return err
 	})
@@ -246,7 +252,7 @@ func wait(ctx context.Context, d time.Duration) error {
 func (p *probe) tellLimits() {
 	const name = "rate_limit"
 	if p.throttled != "" {
-		p.report.Warning(name, "run this again later; a sync waits by itself, a longer --property-throttle and its like keep it from happening",
+		p.report.Warning(name, "run this again later; a sync waits by itself for as long as --retry-for, a longer --property-throttle and its like keep it from happening",
 			"%s", p.throttled)
 		return
 	}

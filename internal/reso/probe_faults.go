@@ -145,7 +145,7 @@ func (v *visit) explain(err error) (found, do string) {
 		return short(err), "check --source-url: what answers there is no RESO Web API, or it breaks off"
 	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
 		return short(err), fmt.Sprintf("ask the provider for the right to read %s, or leave the stream out", e.Resource)
-	case e.Status == http.StatusNotFound:
+	case e.Absent():
 		return short(err), fmt.Sprintf("check the path of --source-url; or this source has no %s: leave the stream out", e.Resource)
 	case e.Status >= 300 && e.Status < 400:
 		return short(err), "give --source-url the address that the source redirects to"

@@ -62,6 +62,11 @@ func (v *visit) run(ctx context.Context) (why string) {
 		if v.filterRefused(ctx) {
 			found, do = fmt.Sprintf("the source does not take the filter %s: %s", v.subject.Query.Filter, found), "correct --"+v.subject.FilterFlag
 		}
+		if v.absent() && !v.subject.Named && v.othersAnswer(ctx) {
+			v.warn(checkPage, "leave the stream out, or ask the provider for it; a sync leaves it out and goes on",
+				"the source has no %s for this token: %s", v.subject.Query.Shape.Resource, short(v.err))
+			return "the source does not have it"
+		}
 		v.fail(checkPage, do, "%s", found)
 		return "the first page failed"
 	}
@@ -101,6 +106,26 @@ func (v *visit) filterRefused(ctx context.Context) bool {
 	q.Top, q.Filter = 1, ""
 	_, err := v.page(ctx, v.subject, q, "")
 	return err == nil
+}
+
+// absent reports whether the source says that it does not have the resource.
+func (v *visit) absent() bool {
+	var e *Error
+	return errors.As(v.err, &e) && e.Absent()
+}
+
+// othersAnswer reports whether the source has any of the other streams: else it is
+// not the stream that is missing.
+func (v *visit) othersAnswer(ctx context.Context) bool {
+	for _, other := range v.visits {
+		if v.over(ctx) {
+			return false
+		}
+		if other.opening(ctx); other.err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // over reports whether nothing more is to be asked.
@@ -146,8 +171,9 @@ func (v *visit) checkCount(ctx context.Context) {
 	switch {
 	case v.over(ctx):
 	case err != nil:
-		found, do := v.explain(err)
-		v.fail(checkCount, do, "%s", found)
+		found, _ := v.explain(err)
+		v.warn(checkCount, "ask the provider; a sync goes on without counts: no percentages, no windows, no check for completeness",
+			"the source fails to count: %s", found)
 	case !ok:
 		v.warn(checkCount, "nothing; progress has no percentages, and a backfill cannot be checked for completeness",
 			"the source does not count ($count)")

@@ -39,6 +39,11 @@ type Faults struct {
 	CountRefused int
 	// CountDelta is added to every count.
 	CountDelta int
+	// EmptyList is the status of an answer that would have no rows, or of a count
+	// that would be 0; 0 sends them as they are.
+	EmptyList int
+	// EmptyCount leaves counts of 0 out of that.
+	EmptyCount bool
 	// CountAbsent leaves @odata.count out.
 	CountAbsent bool
 	// ByteOrderMark puts the mark of UTF-8 before all JSON, as servers do that

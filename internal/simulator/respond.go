@@ -46,7 +46,13 @@ func (x *exchange) send(w io.Writer, body []byte) bool {
 	return err == nil
 }
 
-func (x *exchange) refuse(r *refusal) { x.document(r.status, errorBody(r)) }
+func (x *exchange) refuse(r *refusal) {
+	if r.status == http.StatusNoContent {
+		x.status(r.status)
+		return
+	}
+	x.document(r.status, errorBody(r))
+}
 
 func errorBody(r *refusal) []byte {
 	type details struct {

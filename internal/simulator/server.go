@@ -191,6 +191,9 @@ func (x *exchange) rows(def *resource, options map[string]string) *refusal {
 		return problem
 	}
 	p := x.find(q)
+	if status := x.faults.EmptyList; status != 0 && len(p.rows) == 0 && (!q.count || (p.total == 0 && !x.faults.EmptyCount)) {
+		return &refusal{status, strconv.Itoa(status), "There is nothing."}
+	}
 	x.log(func(e *Request) { e.Rows = len(p.rows) })
 	x.simulator.requestMu.Lock()
 	x.simulator.log.counters.Rows += len(p.rows)

@@ -74,6 +74,9 @@ func (t *Text) runFinished(e agent.RunFinished) {
 	} else {
 		t.line("🎉 === SYNC COMPLETED ===")
 	}
+	for _, left := range e.Report.LeftOut {
+		t.line("⚠️  Left out: %s, which the source does not have (%s)", agent.Title(left.Stream), oneLine(left.Answer))
+	}
 	t.line("⏱️  Duration: %s", duration(e.Report.Duration))
 	t.line("📊 Total Processed: %s", number(n.Processed()))
 	if earlier := n.Processed() - own.Processed(); earlier > 0 {
