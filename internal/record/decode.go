@@ -62,6 +62,10 @@ func (r *Reader) Read(dec *jsontext.Decoder) (Record, error) {
 	if !storable(raw) || !r.take(raw, false) {
 		r.rewrite(raw)
 	}
+	if r.whole.tooMany {
+		r.whole.tooMany = false
+		return Unreadable(raw, fmt.Sprintf("more than %d members", maxMembers)), nil
+	}
 	return r.finish(), nil
 }
 
@@ -100,6 +104,9 @@ func (r *Reader) take(object []byte, unique bool) bool {
 		r.out = append(r.out, ':')
 		at := len(r.out)
 		r.out = r.whole.nested(r.out, value, unique)
+		if r.whole.tooMany {
+			return unique
+		}
 		if use != nil {
 			r.field(use, r.out[at:])
 		}

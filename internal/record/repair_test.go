@@ -155,6 +155,25 @@ func TestReaderForgets(t *testing.T) {
 	}
 }
 
+// More members than any record has are no record: each costs more memory than bytes.
+func TestTooManyMembers(t *testing.T) {
+	reader := Media().NewReader()
+	for _, text := range []string{
+		`{` + good + `,` + strings.Repeat(`"":0,`, 200_000) + `"a":1}`, `{` + good + `,"X":{` + strings.Repeat(`"":0,`, 200_000) + `"a":1}}`,
+		`{` + good + strings.Repeat(`,"x":{"a":0,"b":0`, 3) + strings.Repeat(`,"":0`, 100_000) + strings.Repeat(`}`, 3) + `}`,
+	} {
+		r, err := reader.Read(jsontext.NewDecoder(strings.NewReader(text), DecodeOptions()...))
+		if err != nil || r.Reason != "more than 100000 members" || string(r.JSON) != text {
+			t.Errorf("reason %q, %v", r.Reason, err)
+		}
+	}
+	many := `{` + good + `,"X":[` + strings.Repeat(`{"a":0,"a":1},`, 100_000) + `{}]}`
+	r, err := reader.Read(jsontext.NewDecoder(strings.NewReader(many), DecodeOptions()...))
+	if err != nil || r.Reason != "" || len(r.JSON) != len(many)-100_000*len(`"a":0,`) {
+		t.Errorf("reason %q, %v, %d bytes", r.Reason, err, len(r.JSON))
+	}
+}
+
 func TestEscapeNUL(t *testing.T) {
 	for text, want := range map[string]string{
 		"\"a\"": "\"a\"", "\"a\x00b\x00\"": `"a\u0000b\u0000"`, "\"\\\\\x00\"": `"\\\u0000"`, "\"\\\x00\"": "\"\\\x00\"",

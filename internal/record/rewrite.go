@@ -16,7 +16,13 @@ type rewriter struct {
 	members []span // of the objects that are open, one behind the other
 	cuts    []cut  // what is still to be taken out of the output
 	damage  damage // what has been repaired
+	tooMany bool   // members: it is no record
 }
+
+// maxMembers is how many members the objects that are open at a time may have
+// together. Real ones have some hundred; what is kept of each is more than the few
+// bytes that a broken source needs for one.
+const maxMembers = 100_000
 
 // span is where a member stands in the output: its name, in quotes, and its
 // value.
@@ -39,6 +45,7 @@ type repaired struct {
 // JSON asks for. What it gives is good until the next record.
 func (w *rewriter) record(raw []byte) (object []byte, fixed []repaired) {
 	w.in, w.out, w.members, w.cuts, w.damage = raw, w.out[:0], w.members[:0], w.cuts[:0], 0
+	w.tooMany = false
 	w.object(0, func(members []span) {
 		for _, m := range members {
 			if null := w.out[m.nameEnd+1] == 'n'; m.damage != 0 && !m.gone && !null {
@@ -110,7 +117,9 @@ func (w *rewriter) object(i int, look func([]span)) int {
 		i = space(w.in, w.value(space(w.in, i+1)))
 		m.end, m.damage = len(w.out), w.damage
 		outside |= w.damage
-		w.members = append(w.members, m)
+		if w.tooMany = w.tooMany || len(w.members) >= maxMembers; !w.tooMany {
+			w.members = append(w.members, m)
+		}
 	}
 	w.damage = outside
 	members := w.members[first:]
@@ -158,11 +167,11 @@ func (w *rewriter) markGone(members []span) {
 		}
 		return
 	}
-	order := make([]int32, len(members)) //nolint:gosec // a record has at most MaxSize bytes
+	order := make([]int, len(members))
 	for i := range order {
-		order[i] = int32(i) //nolint:gosec // as above
+		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int32) int { return bytes.Compare(name(members[a]), name(members[b])) })
+	slices.SortStableFunc(order, func(a, b int) int { return bytes.Compare(name(members[a]), name(members[b])) })
 	for i := range order[1:] {
 		m := &members[order[i]]
 		m.gone = bytes.Equal(name(*m), name(members[order[i+1]]))
