@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"resoagent/checkpoint"
 	"resoagent/internal/harness"
 	"resoagent/internal/postgres"
@@ -275,5 +277,54 @@ func TestOrphansOfAnEarlierGroup(t *testing.T) {
 	}
 	if len(dest.arrived) != 2 || len(dest.arrived[0]) != 0 || !slices.Equal(dest.arrived[1], []string{"Q"}) {
 		t.Errorf("struck off are %v, want none and then Q", dest.arrived)
+	}
+}
+
+// Another group of the stream writes a newer row between the look and the write:
+// the version that comes too late gives way, and is counted so.
+func TestOutdoneWhileItWaits(t *testing.T) {
+	t.Parallel()
+	at := func(s int) time.Time { return time.Date(2026, 1, 1, 0, 0, s, 0, time.UTC) }
+	db := harness.NewPostgres(t)
+	w := newWritten(t, db)
+	other, err := pgx.Connect(t.Context(), db.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close(t.Context()) //nolint:errcheck // of a test
+	for name, hash := range map[string]int64{"store": 2, "delete": 0} {
+		w.put(t, record.Group{}, photo(name, at(1), 1), photo(name+" alone", at(1), 1))
+		tx, err := other.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec(t.Context(), "UPDATE "+db.Table("media")+" SET record_timestamp = $1, record_hash = 9 WHERE media_key = $2", at(9), name); err != nil {
+			t.Fatal(err)
+		}
+		outcome := make(chan record.Outcome)
+		go func() {
+			defer close(outcome) // also of a put that fails
+			outcome <- w.put(t, record.Group{}, photo(name, at(2), hash), photo(name+" alone", at(2), hash))
+		}()
+		waits := "SELECT count(*) FROM pg_locks WHERE NOT granted AND transactionid = (SELECT backend_xid FROM pg_stat_activity WHERE pid = " +
+			strconv.Itoa(int(other.PgConn().PID())) + ")"
+		for end := time.Now().Add(time.Minute); db.Int(t, waits) == 0; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%s: the group does not wait for the row", name)
+			}
+		}
+		if err := tx.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want := record.Outcome{Older: 1, Written: 1}
+		if hash == 0 {
+			want = record.Outcome{Older: 1, Deleted: 1, Removed: 1}
+		}
+		if got := <-outcome; got != want {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
+		}
+		if n := db.Count(t, "media", "media_key = '"+name+"' AND record_hash = 9"); n != 1 {
+			t.Errorf("%s: the newer row has not stayed", name)
+		}
 	}
 }

@@ -197,8 +197,17 @@ func (w *writer) store(ctx context.Context, tx pgx.Tx, entries []record.Entry) e
 		}
 	}
 	if len(found.differ) > 0 {
-		if err := w.overwrite(ctx, tx, found.differ); err != nil {
+		n, err := w.overwrite(ctx, tx, found.differ)
+		if err != nil {
 			return err
+		}
+		if n < int64(len(found.differ)) {
+			// Another group of the stream has written newer rows since they were read.
+			there, err := w.find(ctx, tx, found.differ)
+			if err != nil {
+				return err
+			}
+			found.outdone(there)
 		}
 	}
 	found.count()
@@ -211,27 +220,28 @@ func (w *writer) store(ctx context.Context, tx pgx.Tx, entries []record.Entry) e
 // WAL that making a table costs.
 const stagedFrom = 500
 
-// overwrite writes records in place of what is there.
-func (w *writer) overwrite(ctx context.Context, tx pgx.Tx, entries []record.Entry) error {
+// overwrite writes records in place of what is there, and tells how many: not
+// those that are older than what has come there in the meantime.
+func (w *writer) overwrite(ctx context.Context, tx pgx.Tx, entries []record.Entry) (n int64, err error) {
 	merge, staged, bound := w.s.merge, w.s.stagedMerge, []any{present(w.g)}
 	if w.g.Forced || w.g.ByKey {
 		merge, staged, bound = w.s.force, w.s.stagedForce, nil
 	}
 	if len(entries) < stagedFrom || w.how == careful || !w.d.temporary {
-		_, err := tx.Exec(ctx, merge, append(w.s.rowArrays(entries), bound...)...)
-		return err
+		done, err := tx.Exec(ctx, merge, append(w.s.rowArrays(entries), bound...)...)
+		return done.RowsAffected(), err
 	}
 	if _, err := tx.Exec(ctx, w.s.stage); err != nil {
-		return err
+		return 0, err
 	}
 	columns, rows := CopyRows(w.s.shape, w.s.feed, entries)
 	if err := copyFrom(ctx, tx, pgx.Identifier{stageTable}, columns, rows); err != nil {
-		return err
+		return 0, err
 	}
 	// The table is another one in each transaction: nothing of the statement may
 	// be kept.
-	_, err := tx.Exec(ctx, staged, append([]any{pgx.QueryExecModeExec}, bound...)...)
-	return err
+	done, err := tx.Exec(ctx, staged, append([]any{pgx.QueryExecModeExec}, bound...)...)
+	return done.RowsAffected(), err
 }
 
 // comparison is records beside what is there of them.
@@ -254,6 +264,19 @@ func (w *writer) compare(entries []record.Entry, there map[[2]string]stored) (c 
 		}
 	}
 	return c
+}
+
+// outdone finds, of those that differed, the ones in whose place another version
+// is there once they were written.
+func (c *comparison) outdone(there map[[2]string]stored) {
+	c.differ = slices.DeleteFunc(c.differ, func(e record.Entry) bool {
+		now, ok := there[[2]string{e.Parent, e.Key}]
+		gone := ok && now.hash != nil && *now.hash != e.Hash
+		if gone {
+			c.older = append(c.older, e)
+		}
+		return gone
+	})
 }
 
 // count counts the records, once nothing more can go wrong with their writing:
