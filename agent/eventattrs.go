@@ -89,7 +89,7 @@ func (e PassFinished) Attrs() []slog.Attr {
 		slog.Int64("written", e.Counters.Written), slog.Int64("unchanged", e.Counters.Unchanged),
 		slog.Int64("deleted", e.Counters.Deleted), slog.Int64("older", e.Counters.Older), slog.Int64("failed", e.Counters.Failed),
 		slog.Int64("skipped", e.Counters.Skipped), slog.Int64("repaired", e.Counters.Repaired), slog.Int64("unfit_values", e.Unfit),
-		slog.Int64("read_again", e.ReadAgain),
+		slog.String("unfit_first", e.UnfitFirst), slog.Int64("read_again", e.ReadAgain),
 		slog.Float64("seconds", e.Duration.Seconds()),
 	}
 	if e.Check != nil {

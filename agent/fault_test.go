@@ -320,6 +320,9 @@ func TestUnfitValues(t *testing.T) {
 		if p := report.Passes[0]; p.Unfit != 5 || p.Counters.Failed != 0 {
 			t.Errorf("unfit %d, failed %d; want 5 and 0", p.Unfit, p.Counters.Failed)
 		}
+		if first, want := report.Passes[0].UnfitFirst, "column kitchens_total, key ODD1, value 1.5"; first != want {
+			t.Errorf("the first is %q, want %q", first, want)
+		}
 		yes := "waterfront_yn"
 		if !db.Postgres {
 			yes = "waterfront_yn = 1"

@@ -61,10 +61,11 @@ type passWork struct {
 	fresh      bool      // nothing of what comes should be there yet
 	forced     bool
 
-	mu    sync.Mutex
-	pages int
-	unfit int64
-	again int64 // records that the last pass has read
+	mu         sync.Mutex
+	pages      int
+	unfit      int64
+	unfitFirst string
+	again      int64 // records that the last pass has read
 }
 
 // add takes over what a walk has counted.
@@ -73,6 +74,7 @@ func (p *passWork) add(f *fetcher, w *writer) {
 	defer p.mu.Unlock()
 	p.pages += f.number - f.start.Page
 	p.unfit += w.unfit
+	p.unfitFirst = cmp.Or(p.unfitFirst, w.unfitFirst)
 	p.again += int64(f.readAgain)
 }
 
@@ -114,7 +116,7 @@ func (a *Agent) pass(ctx context.Context, runID string, st *standing, force bool
 	})
 	err = a.walks(ctx, st, work)
 	report := PassReport{
-		Stream: st.stream.name, Counters: st.state.Counters, Pages: work.pages, Unfit: work.unfit, ReadAgain: work.again, Duration: time.Since(begun),
+		Stream: st.stream.name, Counters: st.state.Counters, Pages: work.pages, Unfit: work.unfit, UnfitFirst: work.unfitFirst, ReadAgain: work.again, Duration: time.Since(begun),
 		Gap: st.state.Gap, behind: behind,
 	}
 	if err != nil {

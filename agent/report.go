@@ -48,9 +48,11 @@ type PassReport struct {
 	// (--lookback). Counters have only what was new among them.
 	ReadAgain int64
 	Unfit     int64 // values that did not fit their typed column and are null there
-	Duration  time.Duration
-	Check     *Check          // after a first backfill whose source counts
-	Gap       *checkpoint.Gap // what the source counts and has not sent; nil: nothing
+	// UnfitFirst is one of them, by column, key and value.
+	UnfitFirst string
+	Duration   time.Duration
+	Check      *Check          // after a first backfill whose source counts
+	Gap        *checkpoint.Gap // what the source counts and has not sent; nil: nothing
 
 	// The pass went on ahead of the present, so what has come since it was
 	// interrupted is not in it.

@@ -39,8 +39,9 @@ type writer struct {
 	fresh   bool                                       // nothing of what comes should be there yet
 	forced  bool                                       // rows that look newer are overwritten too
 
-	group *gathered
-	unfit int64
+	group      *gathered
+	unfit      int64
+	unfitFirst string // the first of them, by column, key and value
 
 	// check is called when all has come and before the end is stored; nil: there is
 	// nothing to check. The second context is for what it stores.
@@ -150,6 +151,11 @@ func (w *writer) add(c chunk) error {
 		w.group.bytes += c.batch.Records[i].Size()
 	}
 	w.unfit += c.unfit
+	for i := range c.batch.Records {
+		if w.unfitFirst == "" && c.unfit > 0 {
+			w.unfitFirst = w.stream.shape.NameUnfit(&c.batch.Records[i], w.hide)
+		}
+	}
 	w.group.chunks = append(w.group.chunks, c)
 	return nil
 }

@@ -1,7 +1,7 @@
 package record
 
 import (
-	"fmt"
+	"encoding/json"
 	"slices"
 	"strconv"
 )
@@ -52,23 +52,46 @@ func (g *Group) NameRefusal(r *Record, column, why string) string {
 	if hide == nil {
 		hide = func(text string) string { return text }
 	}
-	text := "key " + r.Key
-	if column != "" {
-		text = fmt.Sprintf("column %s, %s", column, text)
-	}
 	columns := g.Shape.Columns
 	i := slices.IndexFunc(columns, func(c Column) bool { return c.Name == column })
+	value := ""
 	if i >= 0 && r.Values[i].Valid {
-		text += ", value " + shown(hide(r.Values[i].Text)) // hidden before it is cut
+		value = strconv.Quote(clipped(hide(r.Values[i].Text))) // hidden before it is cut
 	}
-	return hide(why) + ": " + text
+	return hide(why) + ": " + named(column, r.Key, value)
 }
 
-// shown is a value in quotes, cut where it is long.
-func shown(value string) string {
+// NameUnfit says which value of a record did not fit its typed column, the first
+// of them, as it stands in the JSON; "" where all did.
+func (s *Shape) NameUnfit(r *Record, hide func(string) string) string {
+	if len(r.Unfit) == 0 {
+		return ""
+	}
+	field := r.Unfit[0]
+	i := slices.IndexFunc(s.Columns, func(c Column) bool { return c.Field == field })
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(r.JSON, &members); err != nil || i < 0 {
+		return named(field, r.Key, "")
+	}
+	return named(s.Columns[i].Name, r.Key, clipped(hide(string(members[field]))))
+}
+
+func named(column, key, value string) string {
+	text := "key " + key
+	if column != "" {
+		text = "column " + column + ", " + text
+	}
+	if value != "" {
+		text += ", value " + value
+	}
+	return text
+}
+
+// clipped cuts a value that is long.
+func clipped(value string) string {
 	const most = 80
 	if runes := []rune(value); len(runes) > most {
-		return strconv.Quote(string(runes[:most])) + "..."
+		return string(runes[:most]) + "..."
 	}
-	return strconv.Quote(value)
+	return value
 }

@@ -36,6 +36,9 @@ func (t *Text) passFinished(e agent.PassReport) {
 	}
 	if e.Unfit > 0 {
 		t.line("⚠️  %s did not fit a typed column: NULL there, the original is in the JSON copy", plural(e.Unfit, "value"))
+		if e.UnfitFirst != "" {
+			t.line("   the first: %s", e.UnfitFirst)
+		}
 	}
 	if e.Check != nil {
 		t.check(*e.Check)
