@@ -61,7 +61,7 @@ func TestStatusNamesADeadDatabaseFirst(t *testing.T) {
 		t.Errorf("/status does not name it first: %.200s", raw)
 	}
 	if !regexp.MustCompile(`^PROBLEM: +destination[\s\S]* since 20[0-9: -]+Z \(.*\), [0-9]+ failures;\n +attempt [0-9]+ .*; this run gives up in `).MatchString(text) ||
-		!strings.Contains(text, "stands: nothing stored for") {
+		!strings.Contains(text, "Now:              stalled for ") {
 		t.Errorf("the text does not name it first:\n%s", text)
 	}
 	if fast := regexp.MustCompile(`[0-9]/s[,;]|[0-9] (s|min|h|days?) left`); fast.MatchString(text) || fast.MatchString(between(page, `id="streams"`, "</table>")) {

@@ -89,11 +89,24 @@ func TestSlowBatchesAreToldOneByOne(t *testing.T) {
 
 // A retry is one line, whatever the driver makes of its error.
 func TestRetryIsOneLine(t *testing.T) {
-	var out bytes.Buffer
-	NewText(&out, Options{}).Observe(agent.Retrying{
-		What: "destination", Attempt: 1, Wait: time.Second, Err: errors.New("failed to connect:\n\t[::1]:5432: refused\n\t127.0.0.1:5432: refused"),
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		text := NewText(&out, Options{})
+		e := agent.Retrying{
+			What: "destination", Attempt: 1, Wait: time.Second, Err: errors.New("failed to connect:\n\t[::1]:5432: refused\n\t127.0.0.1:5432: refused"),
+		}
+		line := "⏳ destination: failed to connect: [::1]:5432: refused 127.0.0.1:5432: refused; attempt 2 in 1 second\n"
+		text.Observe(e)
+		e.Wait += time.Millisecond
+		text.Observe(e) // another window
+		if out.String() != line {
+			t.Errorf("%q", out.String())
+		}
+		time.Sleep(2 * time.Second)
+		e.Wait = time.Second
+		text.Observe(e)
+		if out.String() != line+line {
+			t.Errorf("a later one is not told: %q", out.String())
+		}
 	})
-	if got := out.String(); got != "⏳ destination: failed to connect: [::1]:5432: refused 127.0.0.1:5432: refused; attempt 2 in 1 second\n" {
-		t.Errorf("%q", got)
-	}
 }

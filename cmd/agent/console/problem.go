@@ -62,8 +62,8 @@ func Trying(s agent.Status) string {
 	return "nothing tries again until 'agent sync' or 'agent run' is started"
 }
 
-// Stands reports whether the run under way stores nothing because of a problem.
-func Stands(s agent.Status) bool {
+// Stalled reports whether the run under way stores nothing because of a problem.
+func Stalled(s agent.Status) bool {
 	return s.Run != nil && s.Problem != nil && s.Problem.RetryAt != nil && s.Run.QuietSeconds >= s.At.Sub(s.Problem.Since).Seconds()
 }
 

@@ -31,8 +31,9 @@ func StatusFrame(w io.Writer, s agent.Status, o Options) error {
 	}
 	for _, p := range all {
 		n := bytes.Count(p.text, []byte("\n"))
-		// The last row stays free, and the one above it is for what is left out.
-		if o.Terminal && o.Height > 0 && p.name != "" && (len(left) > 0 || (whole >= o.Height && rows+n > o.Height-2)) {
+		// The last row stays free, and the one above it is for what is left out. The
+		// empty line at a part's end needs none.
+		if o.Terminal && o.Height > 0 && p.name != "" && (len(left) > 0 || (whole >= o.Height && rows+n-1 > o.Height-2)) {
 			left = append(left, p.name)
 			continue
 		}
@@ -139,8 +140,8 @@ func underWay(s agent.Status) string {
 	case s.Run != nil && s.Run.Task != "":
 		return fmt.Sprintf("%s for %s, run %.13s", s.Run.Task, duration(s.At.Sub(s.Run.StartedAt)), s.Run.ID)
 	case s.Run != nil:
-		if Stands(s) {
-			return fmt.Sprintf("the sync begun %s ago stands: nothing stored for %s", wholeSpan(s.At.Sub(s.Run.StartedAt)), quiet(s))
+		if Stalled(s) {
+			return fmt.Sprintf("stalled for %s; the sync began %s ago", quiet(s), wholeSpan(s.At.Sub(s.Run.StartedAt)))
 		}
 		return fmt.Sprintf("syncing for %s, run %.13s", duration(s.At.Sub(s.Run.StartedAt)), s.Run.ID)
 	case s.Schedule != nil && s.Schedule.NextRunAt != nil:
@@ -187,7 +188,7 @@ const longQuiet = 15 // seconds
 // speed is what stands before the place: rate and time left, which are not known
 // where nothing is stored.
 func speed(all agent.Status, s agent.StreamStatus) (text string) {
-	if Stands(all) || (all.Run != nil && all.Run.QuietSeconds > longQuiet) {
+	if Stalled(all) || (all.Run != nil && all.Run.QuietSeconds > longQuiet) {
 		return "nothing stored for " + quiet(all) + "; "
 	}
 	if s.Rate != nil {

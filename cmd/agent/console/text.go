@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"time"
 
 	"resoagent/agent"
 )
@@ -28,13 +29,14 @@ type Text struct {
 	o       Options
 	bars    *bars // nil where there are none
 	phase   string
-	reports map[string]*reports // by stream
-	feeds   map[string]int      // streams of the run, to tell a full one from a selection
+	reports map[string]*reports  // by stream
+	retries map[string]time.Time // that were told, until when they wait
+	feeds   map[string]int       // streams of the run, to tell a full one from a selection
 }
 
 // NewText makes a console that writes to w. Close it at the end.
 func NewText(w io.Writer, o Options) *Text {
-	t := &Text{out: w, o: o, reports: make(map[string]*reports)}
+	t := &Text{out: w, o: o, reports: make(map[string]*reports), retries: make(map[string]time.Time)}
 	if o.Terminal && !o.Quiet && o.Level == slog.LevelInfo {
 		t.bars = newBars(w, o)
 		t.out = t.bars
@@ -115,7 +117,7 @@ func (t *Text) show(e agent.Event) {
 			t.bars.progress(e)
 		}
 	case agent.Retrying:
-		t.line("⏳ %s: %s; attempt %d in %s", e.What, oneLine(e.Err.Error()), e.Attempt+1, duration(e.Wait))
+		t.retrying(e)
 	case agent.Recovered:
 		if e.Level() >= slog.LevelInfo { // else the next line is news enough
 			t.line("✅ %s: goes on after %s, at attempt %d", e.What, duration(e.After), e.Attempts)
@@ -149,6 +151,22 @@ func (t *Text) runStarted(e agent.RunStarted) {
 	t.feeds = make(map[string]int)
 	for i, s := range e.Streams {
 		t.feeds[s] = i
+	}
+}
+
+// retrying tells of a retry in one line: windows that are read side by side fail
+// alike, and wait alike.
+func (t *Text) retrying(e agent.Retrying) {
+	text := fmt.Sprintf("⏳ %s: %s; attempt %d", e.What, oneLine(e.Err.Error()), e.Attempt+1)
+	now := time.Now()
+	for told, until := range t.retries {
+		if !now.Before(until) {
+			delete(t.retries, told)
+		}
+	}
+	if _, told := t.retries[text]; !told {
+		t.retries[text] = now.Add(e.Wait)
+		t.line("%s in %s", text, duration(e.Wait))
 	}
 }
 

@@ -62,7 +62,7 @@ type view struct {
 	Traffic  agent.Traffic
 	Rate     *float64 // records a second, over all streams; nil: nothing is stored
 	Trying   string   // what is done about the status's problem
-	Stands   bool     // the run under way stores nothing because of it
+	Stalled  bool     // the run under way stores nothing because of it
 }
 
 // runView is a run with the length of its bar.
@@ -89,7 +89,7 @@ func (m *Monitor) page(w io.Writer, s Subject) error {
 		CSS: template.CSS(pageCSS), JS: template.JS(pageJS),
 		Status: status, Ready: status.Ready(), Version: m.options.Version, Now: status.At,
 		Problems: m.problems.newest(), Traffic: s.Traffic(),
-		Charts: charts(m.course.lastHour(), m.course.lastDay()), Stands: console.Stands(status),
+		Charts: charts(m.course.lastHour(), m.course.lastDay()), Stalled: console.Stalled(status),
 	}
 	if status.Problem != nil {
 		v.Trying = console.Trying(status)
@@ -117,6 +117,14 @@ func (m *Monitor) page(w io.Writer, s Subject) error {
 	return nil
 }
 
+// dash is how the page writes that there is nothing.
+func dash(text string) string {
+	if text == "-" {
+		return "–"
+	}
+	return text
+}
+
 // functions are what the template formats with.
 func functions() template.FuncMap {
 	return template.FuncMap{
@@ -138,8 +146,8 @@ func functions() template.FuncMap {
 		"percent": func(v float64) string { return fmt.Sprintf("%.2f%%", 100*v) },
 		"rate":    func(v float64) string { return humanize.CommafWithDigits(v, 0) + "/s" },
 		"title":   agent.Title,
-		"rows":    console.Rows,
-		"newest":  console.Newest,
+		"rows":    func(s agent.StreamStatus) string { return dash(console.Rows(s)) },
+		"newest":  func(s agent.StreamStatus) string { return dash(console.Newest(s)) },
 		"between": func(g *agent.GapStatus) string { return console.Between(*g) },
 		"done":    agent.StreamStatus.Done,
 		"utc":     func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") },
