@@ -17,10 +17,10 @@ import (
 // the walk's beginning, so rows that move on or leave meanwhile are in neither
 // number. Where the source counts more, it may have hidden records of the last
 // instant behind timestamps that it prints rounded: that is walked again, by key.
-// What the next count still shows is a gap. What is so young that the source may
-// still be committing it is left to the next pass, which reads it again
-// (--lookback). A crash in here leaves the walk where it ended, and the next start
-// counts again.
+// If that is not all, the whole span is, or in a full pass what is young: a source
+// may commit that late. What another count still shows is a gap; of what is young,
+// if the next pass, which reads it again (--lookback), finds the same. A crash in
+// here leaves the walk where it ended, and the next start counts again.
 
 // shortfall is what a walk lacks of what the source counts.
 type shortfall struct {
@@ -39,8 +39,9 @@ type check struct {
 	retry  *retrier
 	span   checkpoint.Span
 	forced bool
-	full   bool  // of the tail of a full pass
+	full   bool
 	before int64 // what the pass lacks in its windows
+	known  int64 // the source's miscount
 }
 
 // run gives the shortfall of a walk whose records have all arrived; write bounds
@@ -62,13 +63,18 @@ func (c *check) run(ctx, write context.Context) (s shortfall, err error) {
 		if s.records, s.young, err = c.recount(ctx); err != nil {
 			return s, err
 		}
+		if s.young > 0 || s.records > c.known && !c.full {
+			if s.records, s.young, err = c.readAgain(ctx); err != nil {
+				return s, err
+			}
+		}
 	}
-	if c.full {
+	if c.full && c.fetch.window == 0 {
 		if err := c.unstamped(ctx, write, &s); err != nil {
 			return s, err
 		}
 	}
-	if c.forced && s.records+c.before > 0 {
+	if c.forced && c.fetch.window == 0 && s.records+c.before > 0 {
 		err = c.allByKey(ctx, write, &s)
 	}
 	return s, err
@@ -132,6 +138,32 @@ func (c *check) lastInstant(ctx context.Context) error {
 	return err
 }
 
+// readAgain walks once more, by key, what may have been hidden or committed since
+// the walk came by: all of the span, which the pass before may have had to read in
+// the same way, or in a full pass what is young. It gives what is missing then.
+func (c *check) readAgain(ctx context.Context) (records, young int64, err error) {
+	t, f := &c.fetch.tally, c.keyWalk()
+	from := c.span.From
+	if c.full {
+		from = c.span.Old
+	}
+	f.bounds = boundsOf(from, c.span.Before)
+	f.tally.old, f.tally.before = t.old, t.before
+	if _, err := c.walk(ctx, f); err != nil {
+		return 0, 0, err
+	}
+	again := &f.tally
+	n, ok, err := c.count(ctx, record.Query{From: from, Before: c.span.Before})
+	if err != nil || !ok || !c.full && n <= again.came+again.young+again.later {
+		return 0, 0, err // whatever they are stamped, all that are counted have come
+	}
+	if !c.full {
+		t.came = max(t.came, again.came)
+	}
+	t.young = max(t.young, again.young)
+	return c.recount(ctx)
+}
+
 // keyWalk is a walk by key, beside the walk that is checked.
 func (c *check) keyWalk() *fetcher {
 	a, st := c.agent, c.fetch.stream
@@ -164,7 +196,7 @@ func (c *check) unstamped(ctx, write context.Context, s *shortfall) error {
 	if err != nil || !ok {
 		return err
 	}
-	stamped, ok, err := c.count(ctx, record.Query{From: record.WholeSecond(time.Unix(0, 0))})
+	stamped, ok, err := c.count(ctx, record.Query{From: record.WholeSecond(epoch())})
 	if err != nil || !ok || all <= stamped {
 		return err
 	}
@@ -173,7 +205,7 @@ func (c *check) unstamped(ctx, write context.Context, s *shortfall) error {
 	}
 	left := all - stamped
 	null, early := c.keyWalk(), c.keyWalk()
-	null.null, early.bounds = true, boundsOf("", record.WholeSecond(time.Unix(0, 0)))
+	null.null, early.bounds = true, boundsOf("", record.WholeSecond(epoch()))
 	answered := true
 	for _, f := range []*fetcher{null, early} {
 		if left <= 0 {

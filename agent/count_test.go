@@ -83,7 +83,7 @@ func TestAwayIsNotUncounted(t *testing.T) {
 		f.Strike(simulator.Strike{Fault: simulator.Fault{Kind: simulator.Status, Status: 503}, Next: 5})
 	})
 	report := s.mustSync(t, agent.Media)
-	if p := pass(t, report, agent.Media); p.Check == nil || p.Check.Gap() != 0 {
+	if p := pass(t, report, agent.Media); p.Check == nil || p.Check.Unaccounted() != 0 {
 		t.Errorf("check %+v", p.Check)
 	}
 	started := of[agent.PassStarted](s.log)

@@ -20,7 +20,7 @@ func (f *fetcher) confirmEnd(ctx context.Context, placeless int) (done bool, err
 	switch left := n - int64(placeless); {
 	case ok && left <= 0, !ok && placeless < f.stream.sizes.Page:
 		return true, nil
-	case f.window > 0 && f.page.strays > 0:
+	case f.window > 0 && f.strayed > 0:
 		return false, f.where(errStray)
 	case placeless > 0:
 		return false, f.where(fmt.Errorf("%w: %d records without a place bar the way", ErrStuck, placeless))

@@ -89,11 +89,11 @@ func (e PassFinished) Attrs() []slog.Attr {
 		slog.Int64("written", e.Counters.Written), slog.Int64("unchanged", e.Counters.Unchanged),
 		slog.Int64("deleted", e.Counters.Deleted), slog.Int64("older", e.Counters.Older), slog.Int64("failed", e.Counters.Failed),
 		slog.Int64("skipped", e.Counters.Skipped), slog.Int64("repaired", e.Counters.Repaired), slog.Int64("unfit_values", e.Unfit),
-		slog.String("unfit_first", e.UnfitFirst), slog.Int64("read_again", e.ReadAgain),
+		slog.String("unfit_first", e.UnfitFirst), slog.Int64("read_again", e.ReadAgain), slog.Int64("gap", missing(e.Gap)),
 		slog.Float64("seconds", e.Duration.Seconds()),
 	}
 	if e.Check != nil {
-		attrs = append(attrs, slog.Int64("source_count", e.Check.Source), slog.Int64("gap", e.Check.Gap()))
+		attrs = append(attrs, slog.Int64("source_count", e.Check.Source), slog.Int64("unaccounted", e.Check.Unaccounted()))
 	}
 	return attrs
 }
@@ -103,7 +103,7 @@ func (e RunFinished) Attrs() []slog.Attr {
 		slog.Int64("processed", e.Report.Totals.Processed()),
 		slog.Int64("successful", e.Report.Totals.Successful()), slog.Int64("failed", e.Report.Totals.Failed),
 		slog.Int64("older", e.Report.Totals.Older), slog.Int64("skipped", e.Report.Totals.Skipped), slog.Int64("repaired", e.Report.Totals.Repaired),
-		slog.Float64("seconds", e.Report.Duration.Seconds()),
+		slog.Int64("gap", e.Report.Missing()), slog.Float64("seconds", e.Report.Duration.Seconds()),
 		slog.Bool("mirrored", e.Report.Mirrored),
 	}
 	if len(e.Report.LeftOut) > 0 {

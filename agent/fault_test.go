@@ -209,7 +209,7 @@ func TestRejects(t *testing.T) {
 		}
 		report := s.mustSync(t, agent.VOWProperty, agent.Media)
 		p := pass(t, report, agent.Media)
-		if p.Counters.Failed != int64(len(bad)) || p.Check.Gap() != 0 || p.Check.Rejected != int64(len(bad)) {
+		if p.Counters.Failed != int64(len(bad)) || p.Check.Unaccounted() != 0 || p.Check.Rejected != int64(len(bad)) {
 			t.Errorf("counters %+v, check %+v; want %d rejected and no gap", p.Counters, p.Check, len(bad))
 		}
 		rows := db.Strings(t, "SELECT record_key, reason, body_bytes FROM "+db.Table("agent_reject")+" WHERE stream = 'media' ORDER BY record_key")
@@ -247,7 +247,7 @@ func TestDatabaseRefusesARecord(t *testing.T) {
 	s.db.Exec(t, "ALTER TABLE "+s.db.Table("media")+" ADD CHECK (right(media_key, 1) <> '7')")
 	report := s.mustSync(t, agent.Media)
 	n := pass(t, report, agent.Media)
-	if n.Counters.Failed == 0 || n.Check.Gap() != 0 {
+	if n.Counters.Failed == 0 || n.Check.Unaccounted() != 0 {
 		t.Errorf("counters %+v, check %+v", n.Counters, n.Check)
 	}
 	refused := s.db.Count(t, "agent_reject", "right(record_key, 1) = '7' AND reason LIKE '%check constraint%23514%'")
@@ -404,7 +404,7 @@ func TestLostCommitAcknowledgement(t *testing.T) {
 		t.Fatalf("only %d acknowledgements were lost", proxy.Swallowed())
 	}
 	for _, p := range report.Passes {
-		if p.Check == nil || p.Check.Gap() != 0 || p.Counters.Seen() != p.Check.Source {
+		if p.Check == nil || p.Check.Unaccounted() != 0 || p.Counters.Seen() != p.Check.Source {
 			t.Errorf("%s: %+v, %+v", p.Stream, p.Counters, p.Check)
 		}
 	}

@@ -106,7 +106,7 @@ type sheet struct {
 	sameInstant   bool          // all of it has one timestamp
 	last          time.Time
 	placed        int                 // records that moved the place
-	below, strays int                 // records before what was asked for; outside the window
+	below         int                 // records before what was asked for
 	ahead         checkpoint.Position // the last record ahead of the present; zero: there is none
 	disordered    bool                // its timestamps went backwards
 

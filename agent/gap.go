@@ -7,6 +7,14 @@ import (
 	"resoagent/internal/record"
 )
 
+// missing is how many records a gap has.
+func missing(g *checkpoint.Gap) int64 {
+	if g == nil {
+		return 0
+	}
+	return g.Records
+}
+
 // wider adds records that are missing in a span to a gap.
 func wider(g *checkpoint.Gap, records int64, from, before string) *checkpoint.Gap {
 	if records == 0 {
@@ -38,31 +46,31 @@ func earlier(a, b string) bool {
 func settleGap(s *checkpoint.Stream, short shortfall, now time.Time) {
 	p := s.Pass
 	if p.Span == nil || !short.counted {
-		s.Read, s.Checked = "", ""
+		s.Checked, s.Suspect = "", 0
 		return
 	}
-	s.Read, s.Checked = p.Span.Before, p.Span.Old
+	// What the last pass lacked too is not on its way any more.
+	still := min(s.Suspect, short.young)
+	s.Checked, s.Suspect = p.Span.Old, short.young
 	found := p.Gap
 	if short.whole {
 		found = nil
 	}
 	found = wider(found, short.records, p.Span.From, p.Span.Old)
-	var missing int64
-	if found != nil {
-		missing = found.Records
-	}
 	if p.Forced {
 		// All of it was walked, by time and, where that was not enough, by key.
-		s.Gap, s.Miscount = nil, missing
+		s.Gap, s.Miscount = nil, missing(found)
 		return
 	}
-	if missing -= s.Miscount; missing <= 0 {
+	found = wider(found, still, p.Span.Old, p.Span.Before)
+	lacks := missing(found) - s.Miscount
+	if lacks <= 0 {
 		found = nil
 	} else {
-		found = &checkpoint.Gap{Records: missing, From: found.From, Before: found.Before, Since: now.UTC()}
+		found = &checkpoint.Gap{Records: lacks, From: found.From, Before: found.Before, Since: now.UTC()}
 	}
 	old := s.Gap
-	switch covered := old == nil || p.From == "" || !earlier(old.From, p.From) && old.From != "" && !earlier(p.Span.Old, old.Before); {
+	switch covered := old == nil || p.From == "" || !earlier(old.From, p.From) && old.From != "" && !earlier(p.Span.Before, old.Before); {
 	case found == nil && covered:
 		s.Gap = nil
 	case found == nil:

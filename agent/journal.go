@@ -137,6 +137,7 @@ func (a *Agent) finish(ctx context.Context, report *Report) error {
 	own := a.live.own()
 	run := checkpoint.Run{
 		ID: report.ID, StartedAt: report.Started, FinishedAt: a.now().UTC(), Positions: make(map[string]time.Time), Own: &own,
+		Gap: report.Missing(),
 	}
 	// One transaction: the passes are taken off the streams when the run that
 	// accounts for them is in the journal, so that neither is counted twice.
@@ -257,6 +258,7 @@ type RunRecord struct {
 	Failed     int64      `json:"failed"`
 	Skipped    int64      `json:"skipped"`
 	Repaired   int64      `json:"repaired"`   // of Successful, with their text repaired
+	Gap        int64      `json:"gap"`        // what the source counted and had not sent
 	InSyncLog  bool       `json:"in_synclog"` // or, where the run is done, waits to be written there
 }
 
@@ -268,7 +270,7 @@ func runRecord(r checkpoint.Run) RunRecord {
 	out := RunRecord{
 		ID: r.ID, Task: r.Task, StartedAt: r.StartedAt, Done: r.Error == "", Error: r.Error, Repeats: r.Repeats,
 		Processed: n.Processed(), Successful: n.Successful(), Written: n.Written, Unchanged: n.Unchanged, Deleted: n.Deleted,
-		Older: n.Older, Failed: n.Failed, Skipped: n.Skipped, Repaired: n.Repaired, InSyncLog: r.Mirrored && r.Error == "" && r.Task == "",
+		Older: n.Older, Failed: n.Failed, Skipped: n.Skipped, Repaired: n.Repaired, Gap: r.Gap, InSyncLog: r.Mirrored && r.Error == "" && r.Task == "",
 	}
 	if !r.FinishedAt.IsZero() {
 		at := r.FinishedAt

@@ -60,6 +60,8 @@ type passWork struct {
 	againUntil time.Time // up to here the last pass has read already; zero: nothing
 	fresh      bool      // nothing of what comes should be there yet
 	forced     bool
+	full       bool
+	miscount   int64 // of the source, as known
 
 	mu         sync.Mutex
 	pages      int
@@ -86,7 +88,7 @@ func (a *Agent) pass(ctx context.Context, runID string, st *standing, force bool
 	p := st.state.Pass
 	first := p.Full && !p.Forced
 	retry := newRetrier("source, "+st.stream.name, a.config.RetryFor, a.observe)
-	work := &passWork{runID: runID, forced: p.Forced}
+	work := &passWork{runID: runID, forced: p.Forced, full: p.Full, miscount: st.state.Miscount}
 	if t, err := record.ParseTimestamp(p.Again); err == nil {
 		work.againUntil = t
 	}
@@ -200,15 +202,17 @@ func (a *Agent) walks(ctx context.Context, st *standing, work *passWork) error {
 	var short shortfall
 	if span != nil {
 		f.tally.from, f.tally.old, f.tally.before = whole(span.From), whole(span.Old), whole(span.Before)
-		c := check{agent: a, ledger: l, fetch: f, write: w, retry: a.retrier(st.stream), span: *span, forced: p.Forced, full: p.Full}
-		if p.Gap != nil {
-			c.before = p.Gap.Records
-		}
+		c := check{agent: a, ledger: l, fetch: f, write: w, retry: a.retrier(st.stream), span: *span, forced: p.Forced, full: p.Full, known: st.state.Miscount}
+		c.before = missing(p.Gap)
 		w.check = func(ctx, write context.Context) (err error) { short, err = c.run(ctx, write); return err }
 	}
 	w.end = func(s *checkpoint.Stream) error { endPass(s, short, a.now()); return nil }
 	err = a.walk(ctx, f, w)
 	work.add(f, w)
+	if err == nil && p.Forced && st.state.Miscount > 0 {
+		a.notice(true, "%s: a walk by time and one by key both ended, and the source still counts %d records more than came: that is taken for its miscount, and only what exceeds it will be a gap",
+			st.stream.name, st.state.Miscount)
+	}
 	if err == nil && short.young > 0 {
 		a.notice(false, "%s: the source counts %d records more in the last minutes than have come; the next pass reads them again and counts again",
 			st.stream.name, short.young)
@@ -218,8 +222,7 @@ func (a *Agent) walks(ctx context.Context, st *standing, work *passWork) error {
 
 // spanOf is the span that the last walk of a pass is held against, from its
 // beginning on; nil for a pass that was begun by a version which did not count.
-// What the pass before has read, or what is older than the lookback, is read for
-// the last time: there the source has no excuse.
+// What is older than the lookback is read for the last time.
 func (a *Agent) spanOf(s *checkpoint.Stream) *checkpoint.Span {
 	p := *s.Pass
 	if p.Span == nil || p.Span.Before != "" {
@@ -227,13 +230,7 @@ func (a *Agent) spanOf(s *checkpoint.Stream) *checkpoint.Span {
 	}
 	now := a.present()
 	old := record.WholeSecond(now.Add(-a.config.Lookback))
-	if earlier(old, s.Read) {
-		old = s.Read
-	}
 	p.Span = &checkpoint.Span{From: p.Span.From, Old: old, Before: record.WholeSecond(now)}
-	if earlier(p.Span.Before, old) {
-		p.Span.Old = p.Span.Before
-	}
 	s.Pass = &p
 	return p.Span
 }

@@ -80,10 +80,9 @@ func (f *fetcher) move(r *record.Record) (placed bool) {
 	case r.Time.IsZero():
 		return false
 	case !f.bounds.holds(r.Time):
-		p.strays++
 		f.strayed++
 		return false
-	case r.Time.Before(p.asked):
+	case r.Time.Before(p.asked), r.Time.Before(p.last) && !r.Time.After(epoch()): // a walk begins there
 		p.below++
 		return false
 	case !p.beyond && r.Time.After(f.present()):
@@ -116,6 +115,9 @@ func (f *fetcher) save() {
 	}
 	f.position = f.cursor
 }
+
+// epoch is where a walk from the beginning begins.
+func epoch() time.Time { return time.Unix(0, 0) }
 
 // judge decides what a page means that has records out of their place.
 func (f *fetcher) judge() {

@@ -72,7 +72,7 @@ func TestInterruptedPassGoesOn(t *testing.T) {
 			t.Errorf("the resumed pass says %+v, want %d done", last, done)
 		}
 		p := pass(t, report, agent.Media)
-		if p.Counters.Seen() != p.Check.Source || p.Check.Gap() != 0 {
+		if p.Counters.Seen() != p.Check.Source || p.Check.Unaccounted() != 0 {
 			t.Errorf("counters %+v, check %+v: the counters of the pass did not go on", p.Counters, p.Check)
 		}
 		// The page that was on its way at the interruption may be counted late.
@@ -251,7 +251,7 @@ func TestDestinationSwitched(t *testing.T) {
 	s.reset(t, agent.Streams()...)
 	report := s.mustSync(t)
 	s.compare(t)
-	if p := pass(t, report, agent.Media); p.Check == nil || p.Check.Gap() != 0 {
+	if p := pass(t, report, agent.Media); p.Check == nil || p.Check.Unaccounted() != 0 {
 		t.Errorf("media: %+v", p.Check)
 	}
 }

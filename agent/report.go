@@ -31,8 +31,8 @@ type LeftOut struct {
 func (r Report) Missing() (n int64) {
 	for i, p := range r.Passes {
 		last := i+1 == len(r.Passes) || r.Passes[i+1].Stream != p.Stream
-		if last && p.Gap != nil {
-			n += p.Gap.Records
+		if last {
+			n += missing(p.Gap)
 		}
 	}
 	return n
@@ -68,7 +68,8 @@ type Check struct {
 	Deleted  int64 // soft-deleted at the source, so not kept
 }
 
-// Gap is how many records of the source are unaccounted for; below zero, how
-// many more are there than the source counts. A source that changes during the
-// backfill leaves a small one, which the next pass closes.
-func (c Check) Gap() int64 { return c.Source - c.Rows - c.Skipped - c.Rejected - c.Deleted }
+// Unaccounted is how many records of the source are not here and were not left
+// out; below zero, how many more are here than the source counts. A source that
+// changes during the backfill leaves some. What it did not send is another thing:
+// PassReport.Gap.
+func (c Check) Unaccounted() int64 { return c.Source - c.Rows - c.Skipped - c.Rejected - c.Deleted }

@@ -28,7 +28,7 @@ func TestFullSyncEqualsSource(t *testing.T) {
 		report := s.mustSync(t)
 		s.compare(t)
 		for _, p := range report.Passes {
-			if p.Check == nil || p.Check.Gap() != 0 {
+			if p.Check == nil || p.Check.Unaccounted() != 0 {
 				t.Errorf("%s: the report's check is %+v, want a gap of 0", p.Stream, p.Check)
 			}
 			if p.Pages < 2 {
@@ -339,7 +339,7 @@ func TestSourcesThatPageDifferently(t *testing.T) {
 				return
 			}
 			// A second that was read twice counts its skipped children twice.
-			gap := pass(t, report, agent.Media).Check.Gap()
+			gap := pass(t, report, agent.Media).Check.Unaccounted()
 			if gap > 0 || (gap < 0 && o.Faults.Precision != simulator.HiddenMicroseconds) {
 				t.Errorf("gap %d", gap)
 			}

@@ -221,7 +221,7 @@ func (a *Agent) walkWindow(ctx context.Context, l *ledger, p *passWork, number i
 	w.place = func(s *checkpoint.Stream) *checkpoint.Place { return &findWindow(s, x.Before).Place }
 	var short shortfall
 	if span != nil {
-		c := check{agent: a, ledger: l, fetch: f, write: w, retry: a.retrier(l.stream), forced: p.forced}
+		c := check{agent: a, ledger: l, fetch: f, write: w, retry: a.retrier(l.stream), forced: p.forced, full: p.full, known: p.miscount}
 		c.span = checkpoint.Span{From: cmp.Or(x.From, span.From), Before: x.Before} // the first one begins where the pass does
 		w.check = func(ctx, write context.Context) (err error) { short, err = c.run(ctx, write); return err }
 	}

@@ -52,11 +52,11 @@ type Stream struct {
 	Counters    Counters  `json:"counters"`           // of the pass under way, else of the last
 
 	LastFinishedAt time.Time `json:"last_finished_at,omitzero"`
-	// Read and Checked are timestamps: the last pass has read all that the source
-	// showed before Read, and what lies before Checked was held against its count.
-	// "" where the source does not count.
-	Read    string `json:"read,omitempty"`
+	// Checked is a timestamp: what lies before it was held against the source's
+	// count. "" where the source does not count.
 	Checked string `json:"checked,omitempty"`
+	// Suspect is how many records the last pass lacked of those that were young.
+	Suspect int64 `json:"suspect,omitempty"`
 	// Gap is what the source counts and has not sent; nil: nothing.
 	Gap *Gap `json:"gap,omitempty"`
 	// Miscount is how many records the source counted in the last forced pass that
@@ -162,6 +162,10 @@ type Run struct {
 	// Own is what the run itself did. Totals are for SyncLog: they account for
 	// passes that runs before it began, and for those of runs that died.
 	Own *Counters `json:"own,omitempty"`
+
+	// Gap is how many records the source counted in the run's streams and had not
+	// sent when it ended.
+	Gap int64 `json:"gap,omitempty"`
 
 	// Error is why the run did not finish; "" for one that did. Such a run is not
 	// for SyncLog, so it has Mirrored set.

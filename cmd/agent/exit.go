@@ -18,6 +18,7 @@ const (
 	exitUsage       = 2
 	exitRejects     = 3
 	exitInUse       = 4
+	exitGap         = 5
 	exitInterrupted = 130
 )
 
@@ -32,6 +33,7 @@ func exitCodes() (codes []manual.Entry) {
 		{exitUsage, "usage or configuration"},
 		{exitRejects, "done, but some records were rejected (see 'agent rejects')"},
 		{exitInUse, "another agent uses this state directory or this destination"},
+		{exitGap, "done, but the source counts more than it sent (see 'agent status')"},
 		{exitInterrupted, "interrupted; what was stored is kept: run again to go on"},
 	} {
 		codes = append(codes, manual.Entry{Name: strconv.Itoa(x.code), Text: x.text})
@@ -48,6 +50,10 @@ var errRejects = errors.New("some records were rejected; 'agent rejects' lists t
 // errLeftOut: the run is done, but the source does not have a stream that was named.
 var errLeftOut = errors.New("a stream that was named was left out, since the source does not have it; the others are up to date")
 
+// errGap: the run is done, but the source counts more than it has sent.
+var errGap = errors.New("the source counts more records than it has sent; 'agent status' shows of which stream and when, " +
+	"'agent sync --force' with the flag of that stream fetches all of it again")
+
 // exitCode tells the person what went wrong and gives the process's exit code.
 func exitCode(err error, stderr io.Writer) int {
 	code := exitFailed
@@ -56,6 +62,8 @@ func exitCode(err error, stderr io.Writer) int {
 		return exitDone
 	case errors.Is(err, errRejects):
 		code = exitRejects
+	case errors.Is(err, errGap):
+		code = exitGap
 	case errors.Is(err, agent.ErrInUse):
 		code = exitInUse
 	case errors.Is(err, errUsage), errors.Is(err, agent.ErrConfig):

@@ -43,7 +43,8 @@ func newSync(r *root) *ffcli.Command {
 		LongHelp: `No stream named: all five. Listings come first, then photos, rooms and open houses of listings that are
 there. A run that was stopped, by whatever, goes on where it stood when the command is given again.
 
-Exit code 3: done, but some records were rejected; 4: another agent is at work; 130: interrupted.`,
+Exit code 3: done, but some records were rejected; 4: another agent is at work;
+5: done, but the source counts more than it sent; 130: interrupted.`,
 		FlagSet: fs, Options: options(), Exec: c.exec,
 	}
 }
@@ -117,6 +118,9 @@ func syncOnce(ctx context.Context, config agent.Config, sel agent.Selection) (er
 	}
 	if len(report.LeftOut) > 0 && len(sel.Streams) > 0 {
 		return errLeftOut
+	}
+	if report.Missing() > 0 {
+		return errGap
 	}
 	if report.Totals.Failed > 0 {
 		return errRejects

@@ -125,7 +125,7 @@ func (t *table) setVisible(id int32) {
 }
 
 // Add puts in a new row. The record holds its key, for a child its parent, and
-// its main sync timestamp as RFC 3339 text; fields that it lacks are null. A
+// its main sync timestamp as RFC 3339 text; what it lacks but the keys is null. A
 // json.Number or json.RawMessage is served as it is written. A listing is in
 // IDX if it is active (or has no status) and may be displayed.
 func (s *Simulator) Add(resource string, values map[string]any) error {
@@ -178,6 +178,9 @@ func (s *Simulator) AddRaw(resource, key, timestamp, parent string, raw []byte) 
 
 func (t *table) add(e *edit, stamp string) error {
 	at, ok := parseTime(stamp)
+	if stamp == "" {
+		at, ok = noStamp, true
+	}
 	switch {
 	case !ok:
 		return fmt.Errorf("%q is not a timestamp for %s", stamp, t.def.stamps[0])

@@ -18,6 +18,9 @@ func (c *cursor) matches(e expression) bool { return e == nil || e.holds(c) == y
 // value reads a field of the row.
 func (c *cursor) value(f *field) literal {
 	if f.column == columnStamp || f.column == columnStamp2 {
+		if c.record.row.at == noStamp {
+			return literal{kind: kindNull}
+		}
 		return literal{kind: kindTime, at: c.record.stamp(f.column)}
 	}
 	c.buffer = c.record.appendField(c.buffer[:0], f)
@@ -69,7 +72,7 @@ func (e fieldExpr) holds(c *cursor) truth {
 func (e compareExpr) holds(c *cursor) truth {
 	switch e.field.column {
 	case columnStamp, columnStamp2:
-		if e.value.kind == kindTime {
+		if c.record.row.at != noStamp && e.value.kind == kindTime {
 			at := c.record.stamp(e.field.column)
 			switch {
 			case at < e.value.at:

@@ -12,6 +12,8 @@ import (
 type Faults struct {
 	// Collation is the order of keys within one timestamp.
 	Collation Collation
+	// FilterByBytes compares keys by their bytes in filters, whatever their order is.
+	FilterByBytes bool
 	// Precision is how exact the sync timestamps are.
 	Precision Precision
 	// Notation is how timestamps are written.
@@ -89,6 +91,9 @@ const (
 	// HiddenMicroseconds filters and orders by microseconds but prints whole
 	// seconds, so that a printed timestamp cannot be told from its neighbours.
 	HiddenMicroseconds
+	// RoundedMilliseconds filters and orders by microseconds but prints milliseconds,
+	// rounded: a printed timestamp may lie behind the one that is filtered by.
+	RoundedMilliseconds
 )
 
 // Notation is how timestamps are written. OData's grammar allows all of these.

@@ -68,6 +68,9 @@ func (r *record) appendParent(dst []byte) []byte {
 // stamp is the time in microseconds that a row is filtered and ordered by.
 func (r *record) stamp(c column) int64 {
 	at := r.row.at
+	if at == noStamp {
+		return at
+	}
 	if c == columnStamp2 {
 		// The second timestamp of Media is up to two seconds later.
 		at += int64(uint64(at)/1e6%3) * 1e6
@@ -110,7 +113,14 @@ func (r *record) appendField(dst []byte, f *field) []byte {
 	case columnParent:
 		return appendQuoted(r.appendParent, dst)
 	case columnStamp, columnStamp2:
-		return r.appendTime(dst, r.stamp(f.column), r.precision == Microseconds)
+		switch at := r.stamp(f.column); {
+		case at == noStamp:
+			return append(dst, "null"...)
+		case r.precision == RoundedMilliseconds:
+			return r.appendTime(dst, at+500-modulo(at+500, 1000), true)
+		default:
+			return r.appendTime(dst, at, r.precision == Microseconds)
+		}
 	}
 	if r.edit != nil {
 		if value, ok := r.edit.fields[f.name]; ok {

@@ -34,9 +34,13 @@ func (s *Simulator) search(t *table, q *query, f *Faults, turn uint64) *search {
 	if f.PageCap > 0 {
 		limit = min(limit, f.PageCap)
 	}
+	collation := f.Collation
+	if f.FilterByBytes {
+		collation = ByteOrder
+	}
 	return &search{
 		order: s.order, table: t, faults: f, query: q, limit: limit, turn: turn,
-		cursor: cursor{table: t, precision: f.Precision, collation: f.Collation, feed: q.feed},
+		cursor: cursor{table: t, precision: f.Precision, collation: collation, feed: q.feed},
 	}
 }
 

@@ -1,6 +1,9 @@
 package simulator
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // row is all that is stored of a row.
 type row struct {
@@ -9,6 +12,9 @@ type row struct {
 	seq    uint16
 	state  uint8
 }
+
+// noStamp is the timestamp of a row that has none.
+const noStamp = math.MinInt64
 
 const (
 	inIDX   uint8 = 1 << iota // a listing that IDX may see

@@ -78,6 +78,8 @@ func took(r agent.RunRecord) string {
 func outcome(r agent.RunRecord) string {
 	text := "stopped"
 	switch {
+	case r.Done && r.Gap > 0:
+		return fmt.Sprintf("done, gap of %s", number(r.Gap))
 	case r.Done:
 		text = "done"
 	case r.FinishedAt == nil:

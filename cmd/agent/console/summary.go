@@ -43,19 +43,31 @@ func (t *Text) passFinished(e agent.PassReport) {
 	if e.Check != nil {
 		t.check(*e.Check)
 	}
+	if e.Gap != nil {
+		t.line("⚠️  Gap: the source counts %s that it has not sent, stamped %s; known since %s", plural(e.Gap.Records, "record"), stampedIn(*e.Gap),
+			e.Gap.Since.UTC().Format("2006-01-02 15:04Z"))
+	}
 }
 
 func (t *Text) check(c agent.Check) {
 	account := fmt.Sprintf("the source counts %s: %s stored, %s skipped, %s rejected, %s deleted at the source",
 		number(c.Source), number(c.Rows), number(c.Skipped), number(c.Rejected), number(c.Deleted))
-	switch gap := c.Gap(); {
-	case gap == 0:
+	switch n := c.Unaccounted(); {
+	case n == 0:
 		t.line("🔎 Complete: %s", account)
-	case gap > 0:
-		t.line("⚠️  %s missing: %s. If the source changed meanwhile, the next run brings them", plural(gap, "record"), account)
+	case n > 0:
+		t.line("⚠️  %s not accounted for: %s. The source changed meanwhile, or counts wrongly", plural(n, "record"), account)
 	default:
-		t.line("⚠️  %s more than the source counts: %s. The source changed meanwhile, or counts wrongly", plural(-gap, "record"), account)
+		t.line("⚠️  %s more than the source counts: %s. The source changed meanwhile, or counts wrongly", plural(-n, "record"), account)
 	}
+}
+
+// stampedIn says between which timestamps a gap lies.
+func stampedIn(g checkpoint.Gap) string {
+	if g.From == "" {
+		return "before " + g.Before
+	}
+	return fmt.Sprintf("from %s to before %s", g.From, g.Before)
 }
 
 func batches(n int) string {
@@ -95,6 +107,9 @@ func (t *Text) runFinished(e agent.RunFinished) {
 	}
 	if n.Skipped > 0 {
 		t.line("⏭️  Skipped (no such listing): %s", number(n.Skipped))
+	}
+	if gap := e.Report.Missing(); gap > 0 {
+		t.line("⚠️  Gap: %s that the source counts and has not sent. 'agent status' shows where; 'agent sync --force' of that stream fetches all of it", plural(gap, "record"))
 	}
 	t.line("📈 Success Rate: %s", rateOf(n, e.Err != nil))
 }
