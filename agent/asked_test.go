@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +110,77 @@ func TestNoHammering(t *testing.T) {
 			}
 			if n := s.source.Counters().Requests; n < 3 || n > 20 {
 				t.Errorf("%d requests in about two seconds", n)
+			}
+		})
+	}
+}
+
+// A pause that one window is asked for is one of all: but for what was under way, the
+// source is left alone until it is over.
+func TestPauseOfOneWindowHoldsForAll(t *testing.T) {
+	t.Parallel()
+	const pause = 3 * time.Second
+	for name, status := range map[string]int{"429": http.StatusTooManyRequests, "503": http.StatusServiceUnavailable} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
+			s.config.Parallel, s.config.Media.Page, s.config.RetryFor = 4, 5, time.Minute
+			s.mustSync(t, agent.VOWProperty)
+			s.source.ResetRequests()
+			s.fault(simulator.Media, simulator.Strike{
+				Fault: simulator.Fault{Kind: simulator.Throttled, Status: status, Hint: simulator.HintSeconds, Wait: pause}, Every: 20,
+			})
+			s.source.Set(func(f *simulator.Faults) { f.Latency = 20 * time.Millisecond })
+			var told time.Time
+			s.log.on = func(e agent.Event) {
+				if e, ok := e.(agent.Retrying); ok && e.Wait >= pause && told.IsZero() {
+					told = time.Now()
+					s.source.Set(func(f *simulator.Faults) { f.Strikes = nil })
+				}
+			}
+			s.mustSync(t, agent.Media)
+			if told.IsZero() {
+				t.Fatal("nobody was told to wait")
+			}
+			during, after := 0, 0
+			for _, r := range s.source.Requests() {
+				switch since := r.Time.Sub(told); {
+				case since > pause:
+					after++
+				case since > 0 && since < pause-100*time.Millisecond:
+					during++
+				}
+			}
+			// The others had asked, or had been about to, when the answer was on its way.
+			if during > 6 || after < 20 {
+				t.Errorf("%d requests in the pause, %d behind it", during, after)
+			}
+		})
+	}
+}
+
+// --retry-for is the time between the first failure and the last attempt.
+func TestRetryForIsKept(t *testing.T) {
+	t.Parallel()
+	for _, patience := range []time.Duration{0, 700 * time.Millisecond, 3 * time.Second} {
+		t.Run(patience.String(), func(t *testing.T) {
+			t.Parallel()
+			s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
+			s.config.RetryFor, s.config.Parallel = patience, 1
+			s.source.Set(func(f *simulator.Faults) { f.CountRefused = 501 })
+			s.fault(simulator.Property, simulator.Strike{Fault: simulator.Fault{Kind: simulator.Status, Status: 503}})
+			_, err := s.sync(t, agent.VOWProperty)
+			if err == nil || !strings.Contains(err.Error(), "--retry-for") {
+				t.Fatalf("error %v", err)
+			}
+			var at []time.Time
+			for _, r := range s.source.Requests() {
+				if r.Status == 503 {
+					at = append(at, r.Time)
+				}
+			}
+			if span := at[len(at)-1].Sub(at[0]); span < patience-50*time.Millisecond || (patience == 0) != (len(at) == 1) {
+				t.Errorf("%d attempts in %s", len(at), span)
 			}
 		})
 	}

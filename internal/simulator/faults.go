@@ -128,7 +128,7 @@ type Kind string
 
 // Faults that give the whole answer.
 const (
-	// Throttled is 429; Hint and Wait say what the header advises.
+	// Throttled is 429 (or Fault.Status); Hint and Wait say what the header advises.
 	Throttled Kind = "throttled"
 	// Status is any other status with OData's error body: Fault.Status.
 	Status Kind = "status"

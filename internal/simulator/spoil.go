@@ -67,7 +67,8 @@ func (x *exchange) throttle(f Fault) {
 		h.Set("Retry-After", x.simulator.world.options.Now().Add(f.Wait).UTC().Format(http.TimeFormat))
 	}
 	x.remaining = 0
-	x.refuse(&refusal{http.StatusTooManyRequests, "429", "Rate limit exceeded."})
+	code := or(f.Status, http.StatusTooManyRequests)
+	x.refuse(&refusal{code, strconv.Itoa(code), "Rate limit exceeded."})
 }
 
 // echo answers with what the request's Authorization header holds.
