@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"resoagent/internal/record"
 )
@@ -60,8 +59,8 @@ func tryCount(ctx context.Context, source *paced, q record.Query, r *retrier) (n
 // asksForAll reports whether an error of one request is one of all.
 func asksForAll(ctx context.Context, err error) bool {
 	var pause *patienceError
-	var answer interface{ HTTPStatus() int }
-	return ctx.Err() != nil || errors.As(err, &pause) || (errors.As(err, &answer) && answer.HTTPStatus() == http.StatusUnauthorized)
+	var token tokenRefused
+	return ctx.Err() != nil || errors.As(err, &pause) || (errors.As(err, &token) && token.TokenRefused())
 }
 
 // total counts what a pass has before it. Where that fails, a page of one record

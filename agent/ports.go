@@ -107,6 +107,9 @@ type temporary interface {
 // not taken, so that another wording may help.
 type refused interface{ Refused() bool }
 
+// tokenRefused is said by a source's error that no other question would be spared.
+type tokenRefused interface{ TokenRefused() bool }
+
 // throttled is said by a source's error that asks for fewer requests.
 type throttled interface{ Throttled() bool }
 

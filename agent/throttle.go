@@ -132,15 +132,7 @@ func (t *throttle) leave(begun time.Time, err error) {
 	t.changed = make(chan struct{})
 }
 
-// asked gives how much longer the source wants to be left alone; 0: it does not.
-func (t *throttle) asked() time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return max(0, time.Until(t.notBefore))
-}
-
-// hold takes over a pause that the source asked another process for, or, with 0,
-// ends one.
+// hold takes over a pause that the source asked another process for.
 func (t *throttle) hold(d time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -134,7 +134,7 @@ func TestRetryAfterBeyondThePatience(t *testing.T) {
 		th.leave(first, tooMany{time.Hour})
 		until := time.Now().Add(time.Hour)
 		for i := range 3 {
-			err := errors.New("not yet")
+			var err error
 			if i == 0 {
 				err = <-waiting
 			} else {

@@ -89,8 +89,8 @@ func (e *Error) Throttled() bool { return e.Status == http.StatusTooManyRequests
 // RetryAfter is how long the source itself asks to wait.
 func (e *Error) RetryAfter() (time.Duration, bool) { return e.wait, e.hasWait }
 
-// HTTPStatus is the status of the answer; 0: there was none, or its body broke.
-func (e *Error) HTTPStatus() int { return e.Status }
+// TokenRefused reports whether the source does not know the token.
+func (e *Error) TokenRefused() bool { return e.Status == http.StatusUnauthorized }
 
 // Absent reports whether the answer says that nothing is there: no such resource, or,
 // as some sources have it, nothing in a list.
