@@ -347,6 +347,7 @@ func TestStatusTellsTheProblem(t *testing.T) {
 	s := newSetup(t, harness.Small(), harness.NewSQLite(t))
 	s.source.Set(func(f *simulator.Faults) { f.FeedDown = simulator.VOW })
 	c := start(t, s.args("--vow")...)
+	c.until(t, "Starting Enhanced Sync")
 	var st agent.Status
 	until(t, func() bool { st = s.status(t); return st.Problem != nil && st.Problem.Times >= 2 }, "the status has no problem")
 	if !strings.Contains(st.Problem.Text, "HTTP 503") || !st.Problem.RetryAt.After(st.Problem.At) {

@@ -69,6 +69,9 @@ func TestWatch(t *testing.T) {
 func TestWatchInAPipe(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, harness.Small(), harness.NewSQLite(t))
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	c := start(t, "status", "--watch", "--json", "--interval", "100ms", "--state-dir", s.dir)
 	until(t, func() bool { return strings.Count(c.output(), "\n") >= 3 }, "three looks")
 	c.signal(t, os.Interrupt)
