@@ -245,6 +245,9 @@ func (h *simulation) run(ctx context.Context, mayDie bool) error {
 	}
 	// What comes next is behind what came during the run, also by its timestamp.
 	h.clock = h.clock.Add(time.Duration(h.later.Swap(0)) + 2*time.Minute)
+	if n := report.Missing(); n != 0 { // the feed sends all that it counts
+		return fmt.Errorf("a gap of %d in %+v", n, report.Passes)
+	}
 	h.tell("run %v at %s: %v", sel.Streams, h.clock.Format(time.TimeOnly), err)
 	h.settled = err == nil && len(sel.Streams) == 0
 	switch {
