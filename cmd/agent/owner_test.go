@@ -62,7 +62,7 @@ func testTwins(t *testing.T, s *setup, copied bool) {
 			t.Fatal(err)
 		}
 	}
-	args := s.runArgs("--every", "1s", "--lease", "4s")
+	args := s.runArgs("--every", "1s", "--lease", "8s")
 	first := twin(t, args...)
 	first.until(t, "Next sync at")
 	// The directories change places below the first, which has its files open.
