@@ -67,7 +67,7 @@ func events() []agent.Event {
 		agent.RecordsRefused{Stream: agent.Media, Page: 16, Batch: 9, First: "a", Last: "b", Count: 2, Reason: "no ResourceRecordKey"},
 		agent.PageStored{Stream: agent.Media, Page: 16, Processed: 1847, Successful: 1845, Failed: 2, Skipped: 153, Done: 32000, Total: &media, SkippedInAll: 1100},
 		agent.PassFinished{PassReport: agent.PassReport{
-			Stream: agent.Media, Counters: checkpoint.Counters{Written: 42156, Failed: 89, Skipped: 1234}, Pages: 23, ReadAgain: 17, Duration: 400 * time.Millisecond,
+			Stream: agent.Media, Counters: checkpoint.Counters{Written: 42156, Failed: 89, Skipped: 1234}, Pages: 23, ReadAgain: 17, Gap: &checkpoint.Gap{Records: 151, From: "2024-01-10T00:00:00Z", Before: "2024-01-10T01:00:00Z", Since: now()}, Duration: 400 * time.Millisecond,
 			Check: &agent.Check{Source: 43479, Rows: 42156, Rejected: 89, Skipped: 1234},
 		}},
 		agent.RunFinished{Report: report},
