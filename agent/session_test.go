@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -186,6 +187,72 @@ func TestSlowStatementsAreLeftAlone(t *testing.T) {
 			for _, r := range of[agent.Retrying](s.log) {
 				t.Errorf("tried again: %v", r.Err)
 			}
+		})
+	}
+}
+
+// A claim that somebody's lock is in the way of says whose, and goes on without
+// it.
+func TestClaimSaysWhomItWaitsFor(t *testing.T) {
+	t.Parallel()
+	db := harness.NewPostgres(t)
+	s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+	s.mustSync(t, agent.IDXProperty)
+	other := harness.OpenPostgres(t, db.URL+"&application_name=theirs", db.Schema)
+	other.Hold(t, "SELECT * FROM "+db.Table("agent_owner")+" FOR UPDATE")
+	s.config.RetryFor = time.Minute
+	s.log.on = func(e agent.Event) {
+		if _, ok := e.(agent.Retrying); ok {
+			db.ExecAfter(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'theirs' AND query LIKE '%"+db.Schema+"%'")
+		}
+	}
+	s.mustSync(t)
+	s.compare(t)
+	waits := of[agent.Retrying](s.log)
+	if len(waits) == 0 || !strings.Contains(waits[0].Err.Error(), `application "theirs"`) || !strings.Contains(waits[0].Err.Error(), "in a transaction since") {
+		t.Errorf("waits: %+v", waits)
+	}
+}
+
+// The transaction of an owner that says nothing any more ends with its lease,
+// also where nobody takes over.
+func TestTransactionsEndWithTheLease(t *testing.T) {
+	t.Parallel()
+	for name, pooled := range map[string]bool{"direct": false, "pooled": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := harness.NewPostgres(t)
+			s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+			s.config.Lease, s.config.RetryFor = 5*time.Second, time.Minute
+			s.mustSync(t, agent.IDXProperty)
+			proxy := pgtest.NewProxy(t, db.URL)
+			s.config.DatabaseURL = proxy.URL()
+			if pooled {
+				s.config.DatabaseURL, s.config.Pooler = pgtest.Pooler(t, proxy.URL()), true
+			}
+			proxy.FreezeAt(pgtest.Commit) // of the claim
+			done := make(chan error, 1)
+			go func() {
+				_, err := s.sync(t)
+				done <- err
+			}()
+			<-proxy.Frozen()
+			const held = `SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+				WHERE n.nspname = $1 AND l.mode = 'RowExclusiveLock'`
+			if db.Int(t, held, db.Schema) == 0 {
+				t.Error("no transaction is open")
+			}
+			for begun := time.Now(); db.Int(t, held, db.Schema) > 0; {
+				if took := time.Since(begun); took > 20*time.Second {
+					t.Fatalf("a transaction is open for %s", took)
+				}
+				time.Sleep(50 * time.Millisecond)
+			}
+			proxy.Thaw()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			s.compare(t)
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package pgtest
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"io"
@@ -132,24 +133,32 @@ func (p *Proxy) serve(client net.Conn) {
 		p.freezer.wait() // nobody hears of an end either
 		_ = server.Close()
 	}()
-	if p.answer(client, server) {
+	swallowed := p.answer(client, server)
+	p.freezer.wait()
+	if swallowed {
 		hangUp(client)
 	}
-	p.freezer.wait()
 	_ = client.Close()
 	<-upward
 }
 
 // answer carries the server's messages (a type, a length that counts itself, a body) until the connection ends, or until
-// it has swallowed one.
+// it has swallowed one. What came in one piece goes on in one: PgBouncer gives a server up whose login comes in several.
 func (p *Proxy) answer(client io.Writer, server io.Reader) (swallowed bool) {
 	const commandComplete, commit = 'C', "COMMIT\x00"
+	in, out := bufio.NewReaderSize(server, 1<<16), bufio.NewWriterSize(client, 1<<16)
+	defer func() { _ = out.Flush() }() // the last words
 	var header [5]byte
 	for {
-		if _, err := io.ReadFull(server, header[:]); err != nil {
+		if in.Buffered() < len(header) {
+			if err := out.Flush(); err != nil {
+				return false
+			}
+		}
+		if _, err := io.ReadFull(in, header[:]); err != nil {
 			return false
 		}
-		body := io.LimitReader(server, int64(binary.BigEndian.Uint32(header[1:]))-4)
+		body := io.LimitReader(in, int64(binary.BigEndian.Uint32(header[1:]))-4)
 		if header[0] == commandComplete {
 			tag, err := io.ReadAll(body)
 			if err != nil {
@@ -161,10 +170,10 @@ func (p *Proxy) answer(client io.Writer, server io.Reader) (swallowed bool) {
 			body = bytes.NewReader(tag)
 		}
 		p.freezer.wait()
-		if _, err := client.Write(header[:]); err != nil {
+		if _, err := out.Write(header[:]); err != nil {
 			return false
 		}
-		if _, err := io.Copy(client, body); err != nil {
+		if _, err := io.Copy(out, body); err != nil {
 			return false
 		}
 	}

@@ -15,11 +15,40 @@ import (
 // The incarnation is raised by one, and with it that of every mark, so that
 // whoever owned the destination before is refused at its next commit: both
 // write the same row of agent_position, and its lock puts them in order.
+//
+// What the owner before has left open, in sessions that have not noticed, is ended:
+// no claim and no row waits for who is gone. Somebody else's lock is named.
 func (d *Destination) Claim(ctx context.Context, o record.Owner, streams []string) ([]record.Mark, error) {
+	marks, err := d.claim(ctx, o, streams)
+	if sqlstate(err) == lockNotAvailable {
+		left, evicting := d.evict(ctx, []string{"agent_owner", "agent_position"}, false)
+		if evicting == nil && len(left) == 0 {
+			marks, err = d.claim(ctx, o, streams)
+		}
+		if err != nil {
+			err = &waits{left, err}
+		}
+	}
+	if err != nil {
+		return nil, wrap("claim destination", err)
+	}
+	// Whose claim this ends cannot commit any more, but may hold rows. Where that
+	// cannot be seen to, the rows are waited for.
+	_, _ = d.evict(ctx, ownTables(), true)
+	return marks, nil
+}
+
+// lockNotAvailable is the SQLSTATE of a lock that was not got in time.
+const lockNotAvailable = "55P03"
+
+func (d *Destination) claim(ctx context.Context, o record.Owner, streams []string) ([]record.Mark, error) {
 	var marks []record.Mark
 	var incarnation int64
 	err := d.within(ctx, func(tx pgx.Tx) error {
-		var err error
+		_, err := tx.Exec(ctx, fmt.Sprintf(`SET LOCAL lock_timeout = %d`, claimWait.Milliseconds()))
+		if err != nil {
+			return err
+		}
 		if incarnation, err = d.raise(ctx, tx, o); err != nil {
 			return err
 		}
@@ -35,11 +64,10 @@ func (d *Destination) Claim(ctx context.Context, o record.Owner, streams []strin
 		marks, err = d.marks(ctx, tx)
 		return err
 	})
-	if err != nil {
-		return nil, wrap("claim destination", err)
+	if err == nil {
+		d.incarnation, d.owner = incarnation, o.StateID
 	}
-	d.incarnation, d.owner = incarnation, o.StateID
-	return marks, nil
+	return marks, err
 }
 
 // raise locks the owner's row, checks the lease and writes the next incarnation.

@@ -22,7 +22,10 @@ type Error struct {
 
 func (e *Error) Error() string {
 	var pg *pgconn.PgError
+	var waiting *waits
 	switch {
+	case errors.As(e.Cause, &waiting):
+		return fmt.Sprintf("%s: %v (SQLSTATE %s)", e.Op, waiting, e.SQLSTATE)
 	case errors.As(e.Cause, &pg):
 		text := fmt.Sprintf("%s: %s (SQLSTATE %s)", e.Op, pg.Message, pg.Code)
 		if hint := hints(pg.Code); hint != "" {
