@@ -24,7 +24,10 @@ func (c *Client) Page(ctx context.Context, q record.Query, yield func(record.Rec
 		return record.PageEnd{}, err
 	}
 	defer b.Close() //nolint:errcheck // an error of closing a body that was read says nothing
-	p := page{resource: q.Shape.Resource, shape: q.Shape, body: b, secret: c.secret(), yield: yield, most: most(q), whole: q.Next != ""}
+	p := page{
+		resource: q.Shape.Resource, shape: q.Shape, body: b, secret: c.secret(), keys: c.bearer.Load().keys, yield: yield,
+		most: most(q), whole: q.Next != "",
+	}
 	if err = p.read(ctx); err == nil {
 		c.served.Store(true)
 	}
@@ -127,12 +130,14 @@ type page struct {
 	shape    *record.Shape
 	body     *body
 	secret   secrets
+	keys     secrets // what no key may hold
 	yield    func(record.Record) error
 	most     int  // records that are read at most; 0: as many as come
 	whole    bool // more than that are an error, since the rest cannot be asked for
 	counting bool // the count is asked for, and no record
 
 	records  int
+	parent   string // of the record before, which has been looked at
 	count    int64
 	counted  bool
 	hasValue bool
@@ -265,16 +270,38 @@ func (p *page) values(around *envelope) error {
 // record decodes one element. One that cannot be read is a reject.
 func (p *page) record(dec *jsontext.Decoder, reader *record.Reader, s *splitter) record.Record {
 	if s.cut {
-		return record.Unreadable(s.element, fmt.Sprintf("larger than %d MiB", record.MaxSize>>20))
+		return p.veiled(record.Unreadable(s.element, fmt.Sprintf("larger than %d MiB", record.MaxSize>>20)))
 	}
 	dec.Reset(bytes.NewBuffer(record.EscapeNUL(s.element)), record.DecodeOptions()...)
 	r, err := reader.Read(dec)
 	if err == nil {
 		if _, err = dec.ReadToken(); errors.Is(err, io.EOF) {
-			r.Reason, r.Repaired = p.secret.hide(r.Reason), p.secret.hide(r.Repaired)
-			return r
+			return p.veiled(r)
 		}
 		err = errors.New("more follows behind its end")
 	}
-	return record.Unreadable(s.element, "not valid JSON: "+clip(p.secret.hide(err.Error()), 200))
+	return p.veiled(record.Unreadable(s.element, "not valid JSON: "+clip(p.secret.hide(err.Error()), 200)))
+}
+
+// veiled takes the tokens out of what is shown of a record, and of what is kept
+// where everybody can read it: a reject. A key, which stands in positions, events
+// and lists, must not hold one at all.
+func (p *page) veiled(r record.Record) record.Record {
+	for _, key := range []struct {
+		name string
+		text *string
+	}{{p.shape.Key, &r.Key}, {p.shape.Parent, &r.Parent}} {
+		if *key.text != p.parent && p.keys.holds(*key.text) {
+			*key.text = ""
+			r.Reason = key.name + " holds an access token"
+		}
+	}
+	p.parent = r.Parent
+	if r.Reason != "" {
+		r.Reason, r.JSON = p.secret.hide(r.Reason), p.secret.hideBytes(r.JSON)
+	}
+	if r.Repaired != "" {
+		r.Repaired, r.Original = p.secret.hide(r.Repaired), p.secret.hideBytes(r.Original)
+	}
+	return r
 }
