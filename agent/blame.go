@@ -37,3 +37,13 @@ func (a *Agent) hide(text string) string {
 	}
 	return a.remote.Hide(text)
 }
+
+// blameSize names the setting where a stream was refused for its page size, and
+// the source says how much it allows.
+func blameSize(s *stream, err error) error {
+	var e interface{ PageLimit() int }
+	if !errors.As(err, &e) || e.PageLimit() < 1 || e.PageLimit() >= s.sizes.Page {
+		return err
+	}
+	return fmt.Errorf("%w; set --%s to %d", err, sizeFlag(s.name), e.PageLimit())
+}

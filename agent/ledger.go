@@ -88,7 +88,7 @@ func (l *ledger) commit(ctx context.Context, g *record.Group, retry *retrier, ne
 	for {
 		// 1. The destination. After a crash behind this line the rows are there and
 		// the state file is one behind: the group is fetched again and found unchanged.
-		err := l.dest.Commit(ctx, g)
+		err := veil(l.dest.Commit(ctx, g), g.Hide)
 		if err == nil {
 			break
 		}

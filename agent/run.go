@@ -133,7 +133,7 @@ func (a *Agent) syncStream(ctx context.Context, report *Report, st *standing, fo
 	if err == nil || isAbsent(err) {
 		return err
 	}
-	return a.blameFilter(ctx, st.stream, err)
+	return blameSize(st.stream, a.blameFilter(ctx, st.stream, err))
 }
 
 // passes brings one stream up to date. A pass that was interrupted while it was

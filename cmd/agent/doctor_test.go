@@ -184,7 +184,7 @@ func TestDoctorSource(t *testing.T) {
 			"source/vow_property.page": "failure: not JSON",
 		}},
 		"a redirect": {all(simulator.Fault{Kind: simulator.Redirect, Target: "https://elsewhere.example"}), []string{"--vow"}, map[string]string{
-			"source/vow_property.page": "failure: elsewhere.example",
+			"source/vow_property.page": "failure: to another host",
 		}},
 		"no count": {func(f *simulator.Faults) { f.CountRefused = 501 }, nil, map[string]string{
 			"source/media.count": "warning: does not count", "source/media.page_size": "ok: 100 came", "destination/disk": "not checked: did not tell",

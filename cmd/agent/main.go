@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -37,6 +38,9 @@ func main() {
 
 // process is the whole program, on a host of this name. It gives the exit code.
 func process(host string) int {
+	// net/http says here what a source has sent unasked, word for word. Whatever
+	// matters comes back as an error.
+	log.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// From the first signal on, a second one has its usual effect: the process
 	// ends at once.

@@ -62,7 +62,7 @@ func (d *Destination) putRejects(ctx context.Context, tx pgx.Tx, g *record.Group
 			ON CONFLICT (stream, record_key) DO UPDATE SET parent_key = excluded.parent_key, reason = excluded.reason, repaired = excluded.repaired,
 			body = excluded.body, body_bytes = excluded.body_bytes, run_id = excluded.run_id, last_seen_at = now()
 			RETURNING (SELECT rejected FROM old)`,
-			g.Stream, r.RejectKey(), r.Parent, reason, repaired, body[:min(len(body), maxBody)], len(body), g.RunID).Scan(&rejected)
+			g.Stream, r.RejectKey(), r.Parent, reason, repaired, g.Kept(r.Record, body, maxBody), len(body), g.RunID).Scan(&rejected)
 		if err != nil {
 			return err
 		}

@@ -138,6 +138,16 @@ type Group struct {
 	Mark func(*Group) (Mark, error)
 }
 
+// Kept is what is kept of a listed record's bytes, at most so many. The source has
+// looked for tokens in those of which it said itself that they are to be listed.
+func (g *Group) Kept(r *Record, body []byte, most int) []byte {
+	body = body[:min(len(body), most)]
+	if r.Refused == "" || g.Hide == nil {
+		return body
+	}
+	return []byte(g.Hide(string(body)))
+}
+
 // TakeTurn calls Turn where there is one.
 func (g *Group) TakeTurn(ctx context.Context) error {
 	if g.Turn == nil {

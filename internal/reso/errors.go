@@ -1,16 +1,11 @@
 package reso
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json"
 )
 
 // Error is a fault of the source.
@@ -22,6 +17,7 @@ type Error struct {
 	Cause    error
 
 	header    http.Header // of the answer, if there was one
+	most      int         // records of a page, where the error names so many
 	html      bool        // the answer is a page of HTML: not the source's own
 	served    bool        // the source has served other questions
 	wait      time.Duration
@@ -112,6 +108,10 @@ func (e *Error) Refused() bool {
 	return e.Status >= 400 && !e.Temporary()
 }
 
+// PageLimit is the most records of a page that the source says it allows; 0: it
+// does not say.
+func (e *Error) PageLimit() int { return e.most }
+
 func (e *Error) hint() string {
 	switch e.Status {
 	case http.StatusUnauthorized:
@@ -155,61 +155,4 @@ func retryAfter(h http.Header, now time.Time) (wait time.Duration, ok bool) {
 		}
 	}
 	return wait, ok
-}
-
-// statusError reads what an answer other than 200 says.
-func statusError(resource string, r *http.Response, clock *stallClock, secret secrets) *Error {
-	e := &Error{Resource: resource, Status: r.StatusCode, header: r.Header}
-	e.wait, e.hasWait = retryAfter(r.Header, time.Now())
-	if r.StatusCode >= 300 && r.StatusCode < 400 {
-		e.Message = fmt.Sprintf("the source redirects to %.200q, which is not followed because the token would go there", secret.hide(r.Header.Get("Location")))
-		return e
-	}
-	clock.start()
-	text, _ := io.ReadAll(io.LimitReader(r.Body, 64<<10)) // what came is better than nothing
-	_ = clock.stop(len(text))
-	e.html = strings.Contains(r.Header.Get("Content-Type"), "html") || strings.HasPrefix(strings.TrimSpace(string(text)), "<")
-	e.Code, e.Message = errorBody(text, secret)
-	return e
-}
-
-// errorBody reads an OData error, or shows the beginning of anything else.
-func errorBody(text []byte, secret secrets) (code, message string) {
-	var doc struct {
-		Error struct {
-			Code    string `json:"code"`
-			Message string `json:"message"`
-		} `json:"error"`
-	}
-	text = bytes.TrimPrefix(text, []byte(byteOrderMark))
-	if err := json.Unmarshal(text, &doc); err == nil && doc.Error.Code+doc.Error.Message != "" {
-		return clip(secret.hide(doc.Error.Code), 40), clip(secret.hide(doc.Error.Message), 300)
-	}
-	return "", clip(secret.hide(string(text)), 120)
-}
-
-// clip makes a foreign text fit one line of a log.
-func clip(s string, n int) string {
-	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "?")), " ")
-	if len(s) <= n {
-		return s
-	}
-	return strings.ToValidUTF8(s[:n], "") + "..."
-}
-
-// broken is an answer with status 200 that is not what was asked for.
-func broken(resource string, cause error, secret secrets) error {
-	var e *Error
-	if errors.As(cause, &e) {
-		return cause
-	}
-	kind := ""
-	if errors.Is(cause, errStalled) {
-		kind = "stalled"
-	}
-	return &Error{
-		Resource: resource, Message: clip(secret.hide(cause.Error()), 300), Cause: cause, kind: kind,
-		// What is too large will be too large again.
-		permanent: errors.Is(cause, errTooLarge),
-	}
 }

@@ -224,8 +224,7 @@ func (p *page) member(name string, around *envelope) error {
 		if raw.Kind() == 'n' {
 			return nil // "error": null says that there is none
 		}
-		code, message := errorBody([]byte(`{"error":`+raw.String()+`}`), p.secret)
-		return &Error{Resource: p.resource, Code: code, Message: "an error with status 200: " + message}
+		return errorInAnswer(p.resource, raw, p.secret)
 	}
 	return nil
 }

@@ -148,7 +148,7 @@ func (v *visit) explain(err error) (found, do string) {
 	case e.Absent():
 		return short(err), fmt.Sprintf("check the path of --source-url; or this source has no %s: leave the stream out", e.Resource)
 	case e.Status >= 300 && e.Status < 400:
-		return short(err), "give --source-url the address that the source redirects to"
+		return short(err), "ask the provider for the address that is the right one now, and give it to --source-url"
 	case e.Temporary():
 		return short(err), "run this again later; a sync would try again for --retry-for"
 	}

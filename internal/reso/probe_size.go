@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/dustin/go-humanize"
 
@@ -50,7 +51,12 @@ func (v *visit) checkSize(ctx context.Context) {
 
 func (v *visit) tellRefusedSize(ctx context.Context, set int, err error) {
 	if !v.over(ctx) {
-		v.fail(checkSize, fmt.Sprintf("set --%s to what the provider allows, such as 1000", v.subject.SizeFlag),
+		allowed := "what the provider allows, such as 1000"
+		var e *Error
+		if errors.As(err, &e) && e.PageLimit() > 0 && e.PageLimit() < set {
+			allowed = strconv.Itoa(e.PageLimit())
+		}
+		v.fail(checkSize, fmt.Sprintf("set --%s to %s", v.subject.SizeFlag, allowed),
 			"asked for %s: %s", plural(set, "row"), short(err))
 	}
 }

@@ -189,7 +189,7 @@ func TestStatuses(t *testing.T) {
 		{400, odata, false, false, true, "read Property: HTTP 400 Bad Request, code 1111: no such field"},
 		{400, byteOrderMark + odata, false, false, true, "code 1111: no such field"},
 		{401, odata, false, false, false, "check the feed's token"},
-		{403, "<html>denied", false, false, false, "<html>denied"},
+		{403, "<html>denied", false, false, false, "HTTP 403 Forbidden; the token or this host may not read this"},
 		{404, "", false, false, true, "check --source-url"},
 		{408, "", true, false, false, ""},
 		{429, "", true, true, false, "HTTP 429"},

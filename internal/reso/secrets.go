@@ -98,10 +98,6 @@ func (c *Client) SetTokens(tokens map[string]string) {
 
 func (c *Client) secret() secrets { return c.bearer.Load().secret }
 
-// Hide takes the tokens out of a text that came from the source by another way,
-// such as a database's complaint about a record.
-func (c *Client) Hide(text string) string { return c.secret().hide(text) }
-
 // hide takes the tokens out of a text. It must pass here before it is shortened,
 // since less than a run could not be found any more.
 func (s secrets) hide(text string) string {
@@ -206,7 +202,7 @@ func (s secrets) find(text []byte) (parts []part) {
 		return nil
 	}
 	for start := 0; start < len(text); start += piece {
-		r := &reading{text: text[start:min(len(text), start+piece+overlap)]}
+		r := &spelling{text: text[start:min(len(text), start+piece+overlap)]}
 		s.read(r, layers, func(from, to int) { parts = append(parts, part{start + from, start + to}) })
 	}
 	slices.SortFunc(parts, func(a, b part) int { return cmp.Compare(a.from, b.from) })
@@ -222,7 +218,7 @@ func (s secrets) find(text []byte) (parts []part) {
 }
 
 // read looks through a text as it is, and as it reads with its spelling undone.
-func (s secrets) read(r *reading, layers int, found func(from, to int)) {
+func (s secrets) read(r *spelling, layers int, found func(from, to int)) {
 	s.match(r, found)
 	if layers == 0 {
 		return
@@ -231,12 +227,12 @@ func (s secrets) read(r *reading, layers int, found func(from, to int)) {
 		s.read(plain, layers-1, found)
 	}
 	for _, p := range []*packing{s.base64, s.base16} {
-		r.unpacked(p, func(inner *reading) { s.read(inner, layers-1, found) })
+		r.unpacked(p, func(inner *spelling) { s.read(inner, layers-1, found) })
 	}
 }
 
 // match finds what stands in the text as it is.
-func (s secrets) match(r *reading, found func(from, to int)) {
+func (s secrets) match(r *spelling, found func(from, to int)) {
 	var gram uint64
 	for i, c := range r.text {
 		gram = gram<<8 | uint64(fold(c))

@@ -6,21 +6,21 @@ import (
 	"unicode/utf8"
 )
 
-// reading is a text with some spelling of it undone, and where each of its bytes
+// spelling is a text as it reads with its escapes undone, and where each of its bytes
 // stood before.
-type reading struct {
+type spelling struct {
 	text        []byte
 	begin, past []int32 // nil: where they stand now
 }
 
-func (r *reading) from(i int) int {
+func (r *spelling) from(i int) int {
 	if r.begin == nil {
 		return i
 	}
 	return int(r.begin[i])
 }
 
-func (r *reading) to(i int) int {
+func (r *spelling) to(i int) int {
 	if r.past == nil {
 		return i + 1
 	}
@@ -28,7 +28,7 @@ func (r *reading) to(i int) int {
 }
 
 // add appends bytes that were spelled by those from up to before to of another.
-func (r *reading) add(of *reading, from, to int, text ...byte) {
+func (r *spelling) add(of *spelling, from, to int, text ...byte) {
 	for _, c := range text {
 		r.text = append(r.text, c)
 		r.begin = append(r.begin, int32(of.from(from))) //nolint:gosec // a piece is short
@@ -39,8 +39,8 @@ func (r *reading) add(of *reading, from, to int, text ...byte) {
 // unescaped undoes the escapes of addresses, of HTML and of JSON, all of them at
 // once, since a text may be partly in one and partly in another; nil: there are
 // none. Bytes that nobody sees are left out.
-func (r *reading) unescaped() *reading {
-	out := &reading{}
+func (r *spelling) unescaped() *spelling {
+	out := &spelling{}
 	some := false
 	for i := 0; i < len(r.text); {
 		n, c, ok := escape(r.text[i:])
@@ -212,7 +212,7 @@ func newBase16() *packing { return newPacking(4, "0123456789abcdef", "0123456789
 
 // unpacked reads each part of a text that may be packed bytes, beginning with
 // each of its first characters, since it is not known where the bytes begin.
-func (r *reading) unpacked(p *packing, inner func(*reading)) {
+func (r *spelling) unpacked(p *packing, inner func(*spelling)) {
 	for i := 0; i < len(r.text); {
 		if p.value[r.text[i]] == notPacked {
 			i++
@@ -235,8 +235,8 @@ func (r *reading) unpacked(p *packing, inner func(*reading)) {
 	}
 }
 
-func (r *reading) unpack(p *packing, at []int) *reading {
-	out := &reading{}
+func (r *spelling) unpack(p *packing, at []int) *spelling {
+	out := &spelling{}
 	var held, bits, from int
 	for n, i := range at {
 		if bits == 0 {

@@ -148,7 +148,8 @@ const (
 	// Echo is a status (default 403) whose OData error repeats the request's
 	// Authorization header, as servers do that are left in a debugging mode.
 	// Target says in which form: EchoJSON, EchoHTML, or EchoLocation for a
-	// redirect that carries it. With Status 200 the document is no page either.
+	// redirect that carries it, or one of the others for the same in another
+	// spelling, in JSON. With Status 200 the document is no page either.
 	Echo Kind = "echo"
 	// GzipBomb is a small compressed body that grows to Fault.Bytes
 	// (default 1 GiB).
@@ -165,6 +166,17 @@ const (
 	EchoJSON     = "json"
 	EchoHTML     = "html"
 	EchoLocation = "location"
+	EchoPercent  = "percent"  // every character as an escape with small letters
+	EchoCut      = "cut"      // without the first and the last characters
+	EchoUpper    = "upper"    // in capital letters
+	EchoEntities = "entities" // characters of HTML by number
+	EchoEscapes  = "escapes"  // escapes of JSON, inside of JSON
+	EchoBase64   = "base64"   // the whole header
+	// EchoRecords is a page whose records hold it: one in a field, one in what
+	// should be a timestamp, one in its key, and one that is no JSON.
+	EchoRecords = "records"
+	// EchoUnasked sends it behind an empty page, when nothing more was asked for.
+	EchoUnasked = "unasked"
 )
 
 // Faults of the body of a page. Bytes are counted as sent, compressed or not;

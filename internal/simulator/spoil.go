@@ -1,7 +1,10 @@
 package simulator
 
 import (
+	"encoding/base64"
+	"fmt"
 	"html"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -73,7 +76,7 @@ func (x *exchange) throttle(f Fault) {
 
 // echo answers with what the request's Authorization header holds.
 func (x *exchange) echo(f Fault) {
-	said := x.request.Header.Get("Authorization")
+	said := Spelled(f.Target, x.request.Header.Get("Authorization"))
 	status := or(f.Status, http.StatusForbidden)
 	switch f.Target {
 	case EchoHTML:
@@ -83,9 +86,78 @@ func (x *exchange) echo(f Fault) {
 	case EchoLocation:
 		x.writer.Header().Set("Location", "https://login.example/?denied="+url.QueryEscape(said))
 		x.status(or(f.Status, http.StatusFound))
+	case EchoUnasked:
+		x.unasked(said)
+	case EchoRecords:
+		x.document(http.StatusOK, x.echoRecords(said))
 	default:
 		x.document(status, errorBody(&refusal{0, said, "The header Authorization: " + said + " is refused."}))
 	}
+}
+
+// unasked sends an empty page and, once its reader is done with it, a text.
+func (x *exchange) unasked(text string) {
+	connection, _, err := http.NewResponseController(x.writer).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	defer connection.Close() //nolint:errcheck // nothing is left to be said
+	const page = `{"value":[]}`
+	_, _ = fmt.Fprintf(connection, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(page), page)
+	select {
+	case <-time.After(50 * time.Millisecond): // until the client has put the connection aside
+	case <-x.simulator.closing:
+	}
+	_, _ = io.WriteString(connection, text)
+	// Whoever still listens hangs up.
+	_ = connection.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	_, _ = io.Copy(io.Discard, connection)
+}
+
+// Spelled is a text in one of the forms of Echo.
+func Spelled(form, text string) string {
+	each := func(format string) string {
+		var b strings.Builder
+		for i := range len(text) {
+			fmt.Fprintf(&b, format, text[i])
+		}
+		return b.String()
+	}
+	switch form {
+	case EchoPercent:
+		return each("%%%02x")
+	case EchoCut:
+		return text[min(len(text), len("Bearer ")+2):max(len(text)-2, 0)]
+	case EchoUpper:
+		return strings.ToUpper(text)
+	case EchoEntities:
+		return each("&#x%x;")
+	case EchoEscapes:
+		return each(`\u%04x`)
+	case EchoBase64:
+		return base64.StdEncoding.EncodeToString([]byte(text))
+	}
+	return text
+}
+
+// echoRecords is a page of records with a text in them, none of which is good.
+func (x *exchange) echoRecords(said string) []byte {
+	def := x.simulator.resources[x.entry.Resource]
+	if def == nil {
+		return []byte(`{"value":[]}`)
+	}
+	quoted := string(appendString(nil, said))
+	record := func(key, stamp, more string) string {
+		parent := ""
+		if def.parent != "" {
+			parent = `,"` + def.parent + `":"P1"`
+		}
+		return `{"` + def.key + `":` + key + `,"` + def.stamps[0] + `":` + stamp + parent + `,"Remarks":` + quoted + more + `}`
+	}
+	const at = `"2024-01-01T00:00:00Z"`
+	return []byte(`{"value":[` + strings.Join([]string{
+		record(`"BADSTAMP"`, quoted, ""), record(quoted, at, ""), record(`"NOJSON"`, at, ","), quoted,
+	}, ",") + `]}`)
 }
 
 // spoil applies the faults that change which rows a page has.

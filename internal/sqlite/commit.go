@@ -227,7 +227,7 @@ func (w *writer) list(ctx context.Context, r record.Entry) error {
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (stream, record_key) DO UPDATE SET
 		parent_key = excluded.parent_key, reason = excluded.reason, repaired = excluded.repaired, body = excluded.body,
 		body_bytes = excluded.body_bytes, run_id = excluded.run_id, last_seen_at = excluded.last_seen_at`,
-		w.g.Stream, r.RejectKey(), r.Parent, reason, repaired, body[:min(len(body), maxBody)], len(body), w.g.RunID, now(), now())
+		w.g.Stream, r.RejectKey(), r.Parent, reason, repaired, w.g.Kept(r.Record, body, maxBody), len(body), w.g.RunID, now(), now())
 	return err
 }
 
