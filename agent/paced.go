@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ type paced struct {
 
 	mu        sync.Mutex
 	uncounted uncounted
+	noIn      bool // the source has shown that it lacks the operator in
 }
 
 func newPaced(source Source, c *Config) *paced {
@@ -39,8 +41,8 @@ func (p *paced) Page(ctx context.Context, q record.Query, yield func(record.Reco
 
 // timed is Page, and tells how long it had to wait before it asked.
 func (p *paced) timed(ctx context.Context, q record.Query, yield func(record.Record) error) (end record.PageEnd, waited time.Duration, err error) {
-	err = p.ask(ctx, q, func(spent time.Duration) (err error) {
-		waited = spent
+	err = p.ask(ctx, q, func(q record.Query, spent time.Duration) (err error) {
+		waited += spent
 		end, err = p.source.Page(ctx, q, yield)
 		return err
 	})
@@ -49,20 +51,44 @@ func (p *paced) timed(ctx context.Context, q record.Query, yield func(record.Rec
 
 // Count implements Source.
 func (p *paced) Count(ctx context.Context, q record.Query) (n int64, ok bool, err error) {
-	err = p.ask(ctx, q, func(time.Duration) (err error) {
+	err = p.ask(ctx, q, func(q record.Query, _ time.Duration) (err error) {
 		n, ok, err = p.source.Count(ctx, q)
 		return err
 	})
 	return n, ok, err
 }
 
-func (p *paced) ask(ctx context.Context, q record.Query, put func(waited time.Duration) error) error {
+// ask puts a question. A source that refuses one with the operator in is asked once
+// more without it, and remembered where that helped.
+func (p *paced) ask(ctx context.Context, q record.Query, put func(q record.Query, waited time.Duration) error) error {
+	q.Only.NoIn = p.lacksIn()
+	err := p.once(ctx, q, put)
+	var r refused
+	if q.Only.NoIn || len(q.Only.Keys) < 2 || !errors.As(err, &r) || !r.Refused() {
+		return err
+	}
+	q.Only.NoIn = true
+	if err = p.once(ctx, q, put); err == nil {
+		p.mu.Lock()
+		p.noIn = true
+		p.mu.Unlock()
+	}
+	return err
+}
+
+func (p *paced) lacksIn() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.noIn
+}
+
+func (p *paced) once(ctx context.Context, q record.Query, put func(q record.Query, waited time.Duration) error) error {
 	came := time.Now()
 	begun, err := p.pace.enter(ctx, p.delays[q.Shape.Resource])
 	if err != nil {
 		return err
 	}
-	err = put(begun.Sub(came))
+	err = put(q, begun.Sub(came))
 	p.pace.leave(begun, err)
 	return err
 }

@@ -50,6 +50,7 @@ type PageEnd struct {
 type Only struct {
 	Field string // of text
 	Keys  []string
+	NoIn  bool // compare with each: the source lacks the operator in
 }
 
 // Batch is the slice of a page that is written in one statement.

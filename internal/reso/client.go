@@ -37,7 +37,6 @@ type Client struct {
 	stall   time.Duration
 	agent   string
 	limit   int64       // of an answer's decoded bytes
-	noIn    atomic.Bool // the source has shown that it lacks the operator in
 	served  atomic.Bool // the source has sent a page or a count
 	traffic traffic
 	date    atomic.Pointer[reading]

@@ -101,27 +101,13 @@ func (c *Client) Count(ctx context.Context, q record.Query) (n int64, ok bool, e
 	return p.count, p.counted, nil
 }
 
-// ask puts a query. A source that refuses one with the operator in is asked once
-// more without it, and remembered where that helped.
-func (c *Client) ask(ctx context.Context, q record.Query, build func(record.Query, bool) (string, error)) (*body, error) {
-	try := func(noIn bool) (*body, error) {
-		query, err := build(q, noIn)
-		if err != nil {
-			return nil, err
-		}
-		return c.get(ctx, q.Feed, q.Shape.Resource, c.address(q.Shape.Resource, query))
+// ask puts a query.
+func (c *Client) ask(ctx context.Context, q record.Query, build func(record.Query) (string, error)) (*body, error) {
+	query, err := build(q)
+	if err != nil {
+		return nil, err
 	}
-	noIn := c.noIn.Load()
-	b, err := try(noIn)
-	var fault *Error
-	if noIn || len(q.Only.Keys) < 2 || !errors.As(err, &fault) || !fault.Refused() {
-		return b, err
-	}
-	b, err = try(true)
-	if err == nil {
-		c.noIn.Store(true)
-	}
-	return b, err
+	return c.get(ctx, q.Feed, q.Shape.Resource, c.address(q.Shape.Resource, query))
 }
 
 // page reads an answer: {"@odata.count": n, "value": [...]}, in any order.

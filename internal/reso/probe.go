@@ -110,8 +110,8 @@ func (p *probe) page(ctx context.Context, s record.Subject, q record.Query, sele
 	err = p.question(ctx, s.Pause, func(ctx context.Context) error {
 		a = answer{}
 		var before time.Time
-		b, err := p.client.ask(ctx, q, func(q record.Query, noIn bool) (string, error) {
-			text, err := pageQuery(q, noIn)
+		b, err := p.client.ask(ctx, q, func(q record.Query) (string, error) {
+			text, err := pageQuery(q)
 			if selected != "" {
 				text += "&" + encode("$select", selected)
 			}

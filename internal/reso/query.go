@@ -13,8 +13,8 @@ import (
 func start() record.Cursor { return record.Cursor{Timestamp: "1970-01-01T00:00:00Z", Key: "0"} }
 
 // pageQuery is the query string of a page.
-func pageQuery(q record.Query, noIn bool) (string, error) {
-	filter, err := filter(q, noIn)
+func pageQuery(q record.Query) (string, error) {
+	filter, err := filter(q)
 	if err != nil {
 		return "", err
 	}
@@ -29,8 +29,8 @@ func pageQuery(q record.Query, noIn bool) (string, error) {
 }
 
 // countQuery is the query string that counts what a walk still has before it.
-func countQuery(q record.Query, noIn bool) (string, error) {
-	filter, err := filter(q, noIn)
+func countQuery(q record.Query) (string, error) {
+	filter, err := filter(q)
 	if err != nil {
 		return "", err
 	}
@@ -43,13 +43,13 @@ func countQuery(q record.Query, noIn bool) (string, error) {
 // filter is the $filter of a query: the vendor's own form where it stands alone.
 // Two parts stand in parentheses, so that an "or" inside one does not reach into
 // the other.
-func filter(q record.Query, noIn bool) (string, error) {
+func filter(q record.Query) (string, error) {
 	var parts []string
 	if q.Filter != "" {
 		parts = append(parts, q.Filter)
 	}
 	if len(q.Only.Keys) > 0 {
-		parts = append(parts, only(q.Only, noIn))
+		parts = append(parts, only(q.Only))
 	}
 	span, err := span(q)
 	if err != nil {
@@ -98,8 +98,8 @@ func span(q record.Query) (parts []string, err error) {
 
 // only bounds a query to a few values of a field: by the operator in, which is
 // short, or, for sources that lack it, by comparing with each.
-func only(o record.Only, noIn bool) string {
-	if len(o.Keys) == 1 || noIn {
+func only(o record.Only) string {
+	if len(o.Keys) == 1 || o.NoIn {
 		terms := make([]string, len(o.Keys))
 		for i, k := range o.Keys {
 			terms[i] = o.Field + " eq " + quote(k)

@@ -77,13 +77,13 @@ func TestFilter(t *testing.T) {
 		{"all of a filter", record.Query{All: true, Filter: "A eq 1"}, "A eq 1"},
 	} {
 		test.query.Shape = record.Property()
-		got, err := filter(test.query, false)
+		got, err := filter(test.query)
 		if err != nil || got != test.want {
 			t.Errorf("%s: %v\n got %s\nwant %s", test.name, err, got, test.want)
 		}
 	}
 	hostile := record.Query{Shape: record.Property(), After: record.Cursor{Timestamp: "2024-01-01T00:00:00Z or true", Key: "x"}}
-	if _, err := filter(hostile, false); !errors.Is(err, record.ErrTimestamp) {
+	if _, err := filter(hostile); !errors.Is(err, record.ErrTimestamp) {
 		t.Errorf("a timestamp that would change the question: %v", err)
 	}
 }
@@ -98,7 +98,7 @@ func TestEncode(t *testing.T) {
 func FuzzFilter(f *testing.F) {
 	f.Add("2024-01-01T00:00:00Z", "W'1", false)
 	f.Fuzz(func(t *testing.T, timestamp, key string, byKey bool) {
-		text, err := filter(record.Query{Shape: record.Property(), After: record.Cursor{Timestamp: timestamp, Key: key}, ByKey: byKey, From: timestamp}, false)
+		text, err := filter(record.Query{Shape: record.Property(), After: record.Cursor{Timestamp: timestamp, Key: key}, ByKey: byKey, From: timestamp})
 		if err != nil {
 			return
 		}
