@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -255,4 +257,44 @@ func TestTransactionsEndWithTheLease(t *testing.T) {
 			s.compare(t)
 		})
 	}
+}
+
+// A server that is a standby, as behind a failover, is tried again until it takes
+// writes.
+func TestStandbyIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t)
+	db := harness.OpenPostgres(t, server.URL(), "public")
+	s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+	s.config.RetryFor = time.Minute
+	s.mustSync(t, agent.IDXProperty)
+	data := db.Strings(t, "SHOW data_directory")[0][0]
+	if err := os.WriteFile(filepath.Join(data, "standby.signal"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	server.Restart()
+	refused := make(chan error, 100)
+	s.log.on = func(e agent.Event) {
+		if r, ok := e.(agent.Retrying); ok {
+			refused <- r.Err
+		}
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.sync(t)
+		done <- err
+	}()
+	select {
+	case err := <-refused:
+		if !strings.Contains(err.Error(), "25006") || !strings.Contains(err.Error(), "standby") {
+			t.Errorf("error %v", err)
+		}
+	case err := <-done:
+		t.Fatalf("it ended: %v", err)
+	}
+	harness.OpenPostgres(t, server.URL(), "public").Exec(t, "SELECT pg_promote()")
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	s.compare(t)
 }
