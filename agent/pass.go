@@ -209,7 +209,7 @@ func (a *Agent) walks(ctx context.Context, st *standing, work *passWork) error {
 	w.end = func(s *checkpoint.Stream) error { endPass(s, short, a.now()); return nil }
 	err = a.walk(ctx, f, w)
 	work.add(f, w)
-	if err == nil && p.Forced && st.state.Miscount > 0 {
+	if err == nil && p.Forced && short.counted && st.state.Miscount > 0 {
 		a.notice(true, "%s: a walk by time and one by key both ended, and the source still counts %d records more than came: that is taken for its miscount, and only what exceeds it will be a gap",
 			st.stream.name, st.state.Miscount)
 	}
