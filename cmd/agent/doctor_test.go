@@ -199,8 +199,13 @@ func TestDoctorSource(t *testing.T) {
 		"a page cap and no count": {func(f *simulator.Faults) { f.PageCap, f.CountRefused = 40, 400 }, nil, map[string]string{
 			"source/media.page_size": "warning: 40 came: a silent cap",
 		}},
-		"no $select": {func(f *simulator.Faults) { f.SelectRefused = 400 }, []string{"--rooms-batch-size", "1000"}, map[string]string{
-			"source/media.page_size": "ok: asked for 100 rows, 100 came", "source/rooms.page_size": "ok: asked for 500 rows",
+		"no $select": {func(f *simulator.Faults) { f.SelectRefused = 400 }, nil, map[string]string{
+			"source/media.page_size": "ok: asked for 100 rows, 100 came",
+		}},
+		"fewer whole records": {func(f *simulator.Faults) { f.WholeTop = 60 }, nil, map[string]string{
+			"source/media.page_size": "failure: set --media-batch-size to 60", "source/vow_property.page_size": "failure: set --property-batch-size to 60",
+			"source/idx_property.page_size": "failure: set --property-batch-size to 60", "source/rooms.page_size": "failure: set --rooms-batch-size to 60",
+			"source/openhouse.page_size": "failure: set --openhouse-batch-size to 60",
 		}},
 		"the filter is refused": {func(f *simulator.Faults) { f.Precision, f.RejectFractions = simulator.Microseconds, true }, []string{"--media"}, map[string]string{
 			"source/media.keyset": "failure: the filter by timestamp and key is refused: HTTP 400", "source/media.order": "ok: in the order",

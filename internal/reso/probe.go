@@ -21,7 +21,6 @@ const (
 	probeWait    = 10 * time.Second // the longest pause of a 429 that is waited for
 	leastWait    = time.Second      // the shortest, also where none or one that is over is asked for
 	probeRows    = 50               // of the page behind the first row
-	probeWhole   = 500              // rows asked for where $select is refused: a whole listing has 12 KB
 )
 
 // probe is one examination of a source.
@@ -105,18 +104,12 @@ type answer struct {
 	next     bool      // a next link came
 }
 
-// page asks for a page. selected are the fields to be sent, "" for all.
-func (p *probe) page(ctx context.Context, s record.Subject, q record.Query, selected string) (a answer, err error) {
+// page asks for a page.
+func (p *probe) page(ctx context.Context, s record.Subject, q record.Query) (a answer, err error) {
 	err = p.question(ctx, s.Pause, func(ctx context.Context) error {
 		a = answer{}
 		var before time.Time
-		b, err := p.client.ask(ctx, q, func(q record.Query) (string, error) {
-			text, err := pageQuery(q)
-			if selected != "" {
-				text += "&" + encode("$select", selected)
-			}
-			return text, err
-		})
+		b, err := p.client.ask(ctx, q, pageQuery)
 		if err != nil {
 			return err
 		}

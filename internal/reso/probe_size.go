@@ -11,54 +11,40 @@ import (
 	"resoagent/internal/record"
 )
 
-// checkSize asks for a page of the batch size that is set. A server may send
-// fewer rows than it was asked for, and some do without a word.
+// checkSize asks for a page of the batch size that is set, of whole records as a
+// sync does: some servers allow more where only a few fields are asked for. A
+// server may send fewer rows than it was asked for, and some do without a word.
 func (v *visit) checkSize(ctx context.Context) {
 	q := v.subject.Query
-	set := q.Top
-	fields := q.Shape.Timestamp + "," + q.Shape.Key
-	a, err := v.look(ctx, q, fields)
-	var e *Error
-	if !v.over(ctx) && errors.As(err, &e) && e.Refused() {
-		// Is it $select that is not taken, or the size?
-		one := q
-		one.Top = 1
-		if _, selected := v.page(ctx, v.subject, one, fields); selected == nil || v.over(ctx) {
-			v.tellRefusedSize(ctx, set, err)
-			return
-		}
-		q.Top = min(set, probeWhole)
-		a, err = v.look(ctx, q, "")
-	}
+	a, err := v.look(ctx, q)
 	if v.over(ctx) {
 		return
 	}
+	var e *Error
 	switch {
+	case errors.As(err, &e) && e.Refused():
+		v.tellRefusedSize(q.Top, err)
+	case errors.As(err, new(*silence)) && a.rows > 0:
+		v.ok(checkSize, "asked for %s, accepted; %s came within %s", plural(q.Top, "row"), humanize.Comma(int64(a.rows)), probeRequest)
 	case errors.As(err, new(*silence)):
 		v.report.NotChecked(v.name(checkSize), "a page of %s did not come within %s", plural(q.Top, "row"), probeRequest)
-		return
 	case err != nil:
 		found, do := v.explain(err)
 		v.fail(checkSize, do, "asked for %s: %s", plural(q.Top, "row"), found)
-		return
-	}
-	if a.rows < q.Top && a.rows > 0 && a.last.Key != "" && a.last.Timestamp != "" {
+	case a.rows < q.Top && a.rows > 0 && a.last.Key != "" && a.last.Timestamp != "":
 		v.checkCap(ctx, q.Top, a)
-		return
+	default:
+		v.ok(checkSize, "asked for %s, %s came", plural(q.Top, "row"), humanize.Comma(int64(a.rows)))
 	}
-	v.tellSize(q.Top, set, a.rows)
 }
 
-func (v *visit) tellRefusedSize(ctx context.Context, set int, err error) {
-	if !v.over(ctx) {
-		allowed := "what the provider allows, such as 1000"
-		var e *Error
-		if errors.As(err, &e) && e.PageLimit() > 0 && e.PageLimit() < set {
-			allowed = strconv.Itoa(e.PageLimit())
-		}
-		v.fail(checkSize, fmt.Sprintf("set --%s to %s", v.subject.SizeFlag, allowed),
-			"asked for %s: %s", plural(set, "row"), short(err))
+func (v *visit) tellRefusedSize(set int, err error) {
+	allowed := "what the provider allows, such as 1000"
+	var e *Error
+	if errors.As(err, &e) && e.PageLimit() > 0 && e.PageLimit() < set {
+		allowed = strconv.Itoa(e.PageLimit())
 	}
+	v.fail(checkSize, fmt.Sprintf("set --%s to %s", v.subject.SizeFlag, allowed), "asked for %s: %s", plural(set, "row"), short(err))
 }
 
 // checkCap finds out whether a page with fewer rows than were asked for is the
@@ -66,7 +52,7 @@ func (v *visit) tellRefusedSize(ctx context.Context, set int, err error) {
 func (v *visit) checkCap(ctx context.Context, asked int, a answer) {
 	q := v.subject.Query
 	q.After, q.Top = record.Cursor{Timestamp: a.last.Timestamp, Key: a.last.Key}, 1
-	behind, err := v.page(ctx, v.subject, q, "")
+	behind, err := v.page(ctx, v.subject, q)
 	switch {
 	case v.over(ctx):
 	case err != nil:
@@ -81,12 +67,4 @@ func (v *visit) checkCap(ctx context.Context, asked int, a answer) {
 	default:
 		v.ok(checkSize, "asked for %s, all %s came", plural(asked, "row"), humanize.Comma(int64(a.rows)))
 	}
-}
-
-func (v *visit) tellSize(asked, set, rows int) {
-	if asked < set {
-		v.ok(checkSize, "asked for %s only, since $select is refused: %s came", plural(asked, "row"), humanize.Comma(int64(rows)))
-		return
-	}
-	v.ok(checkSize, "asked for %s, %s came", plural(asked, "row"), humanize.Comma(int64(rows)))
 }

@@ -47,7 +47,7 @@ func (v *visit) opening(ctx context.Context) {
 	v.opened = true
 	q := v.subject.Query
 	q.Top = 1
-	v.head, v.err = v.page(ctx, v.subject, q, "")
+	v.head, v.err = v.page(ctx, v.subject, q)
 }
 
 // run makes the checks. It gives the reason why those that it did not report
@@ -104,7 +104,7 @@ func (v *visit) filterRefused(ctx context.Context) bool {
 	}
 	q := v.subject.Query
 	q.Top, q.Filter = 1, ""
-	_, err := v.page(ctx, v.subject, q, "")
+	_, err := v.page(ctx, v.subject, q)
 	return err == nil
 }
 
@@ -138,7 +138,7 @@ func (v *visit) checkPage(ctx context.Context) record.Cursor {
 	if a.bad > 0 {
 		q := v.subject.Query
 		q.Top = probeRows
-		more, err := v.look(ctx, q, "")
+		more, err := v.look(ctx, q)
 		if v.over(ctx) {
 			return record.Cursor{}
 		}
@@ -188,7 +188,7 @@ func (v *visit) checkCount(ctx context.Context) {
 func (v *visit) checkKeyset(ctx context.Context, place record.Cursor) {
 	q := v.subject.Query
 	q.After, q.Top = place, probeRows
-	a, err := v.look(ctx, q, "")
+	a, err := v.look(ctx, q)
 	if v.over(ctx) {
 		return
 	}
@@ -209,7 +209,7 @@ func (v *visit) checkKeyset(ctx context.Context, place record.Cursor) {
 		v.ok(checkKeyset, "the filter by timestamp and key is accepted")
 	}
 	if a.gap != "" { // as a sync does: once more, in case it was changing
-		_, _ = v.look(ctx, q, "") // it is the order that counts
+		_, _ = v.look(ctx, q) // it is the order that counts
 	}
 }
 
@@ -221,7 +221,7 @@ func (v *visit) checkSecond(ctx context.Context, q record.Query) {
 		return // the source's own text, which was asked for before
 	}
 	q.ByKey, q.From, q.Before = true, q.After.Timestamp, record.NextSecond(at)
-	a, err := v.page(ctx, v.subject, q, "")
+	a, err := v.page(ctx, v.subject, q)
 	switch {
 	case v.over(ctx):
 	case err != nil:
@@ -235,8 +235,8 @@ func (v *visit) checkSecond(ctx context.Context, q record.Query) {
 }
 
 // look asks for a page and notes what every page tells.
-func (v *visit) look(ctx context.Context, q record.Query, selected string) (answer, error) {
-	a, err := v.page(ctx, v.subject, q, selected)
+func (v *visit) look(ctx context.Context, q record.Query) (answer, error) {
+	a, err := v.page(ctx, v.subject, q)
 	if err != nil {
 		return a, err
 	}

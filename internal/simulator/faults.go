@@ -20,6 +20,8 @@ type Faults struct {
 	Notation Notation
 	// PageCap is the most rows a page has, whatever $top says; 0 for no cap.
 	PageCap int
+	// WholeTop is the largest $top that is taken without $select; 0 for no such limit.
+	WholeTop int
 	// TopIgnored sends whatever there is, also with $top=0.
 	TopIgnored bool
 	// NextLink says where @odata.nextLink stands, if anywhere.

@@ -208,6 +208,9 @@ func (x *exchange) checkDialect(q *query) *refusal {
 	if q.count && f.CountRefused != 0 {
 		return refuse(f.CountRefused, "$count is unsupported")
 	}
+	if f.WholeTop > 0 && q.selected == nil && q.top > f.WholeTop {
+		return malformed("The limit of '%d' for Top query has been exceeded. The value from the incoming request is '%d'.", f.WholeTop, q.top)
+	}
 	if q.selected != nil && f.SelectRefused != 0 {
 		return refuse(f.SelectRefused, "$select is unsupported")
 	}
