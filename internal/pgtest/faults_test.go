@@ -154,7 +154,7 @@ func TestProxyFreezes(t *testing.T) {
 	t.Parallel()
 	database := Database(t)
 	execute(t, database, "CREATE TABLE listing (key text)")
-	for name, at := range map[string]Moment{"copy": InCopy, "commit": Commit, "statement": "'third'"} {
+	for name, at := range map[string]Moment{"copy": InCopy, "end of copy": EndOfCopy, "commit": Commit, "statement": "'third'"} {
 		t.Run(name, func(t *testing.T) {
 			execute(t, database, "TRUNCATE listing")
 			proxy := NewProxy(t, database)

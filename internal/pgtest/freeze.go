@@ -14,6 +14,9 @@ type Moment string
 // InCopy is the moment when the server waits for the rows of a COPY that has begun.
 const InCopy Moment = "\x00copy"
 
+// EndOfCopy is the moment when the server has rows of a COPY and waits for more, or for its end.
+const EndOfCopy Moment = "\x00end"
+
 // Commit is the moment of a COMMIT.
 const Commit Moment = "\x00commit"
 
@@ -107,7 +110,7 @@ func (p *Proxy) ask(server io.Writer, client io.Reader) {
 			return
 		}
 		body := io.LimitReader(client, int64(binary.BigEndian.Uint32(header[len(header)-4:]))-4)
-		if kind := header[0]; len(header) == 5 && strings.IndexByte("QPBd", kind) >= 0 {
+		if kind := header[0]; len(header) == 5 && strings.IndexByte("QPBdc", kind) >= 0 {
 			text, err := io.ReadAll(body)
 			if err != nil {
 				return
@@ -126,13 +129,15 @@ func (p *Proxy) ask(server io.Writer, client io.Reader) {
 }
 
 // moment tells what a message of the client's is: a query (Q), a statement that is prepared (P: name, text), one that is
-// used (B: portal, name), or rows (d).
+// used (B: portal, name), rows (d), or their end (c).
 func moment(kind byte, body []byte, prepared map[string]string) func(Moment) bool {
 	parts := strings.SplitN(string(body), "\x00", 3)
 	var statement string
 	switch {
 	case kind == 'd':
 		return func(m Moment) bool { return m == InCopy }
+	case kind == 'c':
+		return func(m Moment) bool { return m == EndOfCopy }
 	case kind == 'Q':
 		statement = parts[0]
 	case kind == 'P' && len(parts) > 1:
@@ -145,6 +150,6 @@ func moment(kind byte, body []byte, prepared map[string]string) func(Moment) boo
 		if m == Commit {
 			return strings.EqualFold(statement, "commit")
 		}
-		return m != InCopy && statement != "" && strings.Contains(statement, string(m))
+		return statement != "" && strings.Contains(statement, string(m))
 	}
 }
