@@ -291,7 +291,7 @@ func TestOutdoneWhileItWaits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer other.Close(t.Context()) //nolint:errcheck // of a test
+	defer other.Close(t.Context())
 	for name, hash := range map[string]int64{"store": 2, "delete": 0} {
 		w.put(t, record.Group{}, photo(name, at(1), 1), photo(name+" alone", at(1), 1))
 		tx, err := other.Begin(t.Context())
