@@ -38,15 +38,19 @@ func History(w io.Writer, runs []agent.RunRecord) {
 	t.AppendHeader(header)
 	t.SetColumnConfigs(append(rightFrom(2, 2), append(rightFrom(4, 4), rightFrom(6, 9)...)...))
 	for _, r := range runs {
+		count := number
+		if !r.Done && r.FinishedAt == nil { // it died, and took its counters with it
+			count = func(int64) string { return "-" }
+		}
 		row := table.Row{
-			began(r), took(r), outcome(r), number(r.Processed),
-			bar(float64(r.Processed)/float64(max(1, most)), 10), number(r.Failed), number(r.Skipped),
+			began(r), took(r), outcome(r), count(r.Processed),
+			bar(float64(r.Processed)/float64(max(1, most)), 10), count(r.Failed), count(r.Skipped),
 		}
 		if older {
-			row = append(row, number(r.Older))
+			row = append(row, count(r.Older))
 		}
 		if repaired {
-			row = append(row, number(r.Repaired))
+			row = append(row, count(r.Repaired))
 		}
 		t.AppendRow(row)
 	}
