@@ -28,6 +28,22 @@ func lookBack(s *checkpoint.Stream, by time.Duration) {
 	}
 }
 
+// mostAhead is how far earlier versions let a position go ahead of the present.
+const mostAhead = 24 * time.Hour
+
+// outOfTheFuture takes a position back that lies ahead of the present, as earlier
+// versions left it behind a record that did: all that came to the present since
+// was filtered away. It goes back to where the present can have been at the
+// earliest when the position was reached.
+func outOfTheFuture(s *checkpoint.Stream, now time.Time) {
+	if s.Position == nil {
+		return
+	}
+	if at, err := record.ParseTimestamp(s.Position.Timestamp); err == nil && at.After(now) {
+		s.Position = &checkpoint.Position{Timestamp: record.WholeSecond(at.Add(-mostAhead))}
+	}
+}
+
 // spanFrom is the first timestamp of which a walk from a cursor brings all.
 func spanFrom(c checkpoint.Position) string {
 	at, err := record.ParseTimestamp(c.Timestamp)

@@ -37,6 +37,7 @@ func (st *standing) begin(force bool, lookback time.Duration, now time.Time) (re
 		return true
 	}
 	s.Counters = checkpoint.Counters{}
+	outOfTheFuture(s, now)
 	switch {
 	case force:
 		s.Pass = &checkpoint.Pass{Full: true, Forced: true}
@@ -84,7 +85,7 @@ func (p *passWork) add(f *fetcher, w *writer) {
 // an error the report says how far it came.
 func (a *Agent) pass(ctx context.Context, runID string, st *standing, force bool) (PassReport, error) {
 	begun := time.Now()
-	resumed := st.begin(force, a.config.Lookback, a.now())
+	resumed := st.begin(force, a.config.Lookback, a.present())
 	p := st.state.Pass
 	first := p.Full && !p.Forced
 	retry := newRetrier("source, "+st.stream.name, a.config.RetryFor, a.observe)

@@ -60,7 +60,7 @@ func Plan(ctx context.Context, config Config, sel Selection) (items []PlanItem, 
 // plan tells what a run would fetch of one stream.
 func (a *Agent) plan(ctx context.Context, st *standing, force bool) (PlanItem, error) {
 	s := st.stream
-	resumes := st.begin(force, a.config.Lookback, a.now())
+	resumes := st.begin(force, a.config.Lookback, a.present())
 	from := st.from()
 	item := PlanItem{Stream: s.name, From: from.Timestamp, Resumes: resumes}
 	q := record.Query{Shape: s.shape, Feed: s.feed, Filter: s.filter, After: from}
