@@ -112,7 +112,8 @@ func TestSignals(t *testing.T) {
 			o.Faults.Latency = 60 * time.Millisecond
 			s := newSetup(t, o, harness.NewSQLite(t))
 			c := start(t, s.args()...)
-			c.until(t, "Batch 3: Fetched 100 media records")
+			// Off a terminal not each batch is reported, so the source tells.
+			until(t, func() bool { return s.source.Pages(simulator.Media) > 3 }, "no third page of media")
 			begun := time.Now()
 			if err := c.Process.Signal(signal); err != nil {
 				t.Fatal(err)

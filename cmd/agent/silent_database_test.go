@@ -62,7 +62,6 @@ func TestSignalWhileTheDatabaseIsSilent(t *testing.T) {
 			proxy.FreezeAt(at)
 			c := start(t, s.args("--lease", "3s")...)
 			<-proxy.Frozen()
-			time.Sleep(200 * time.Millisecond) // for others to come to wait as well
 			leave(t, c)
 			proxy.Thaw()
 			if c := start(t, s.args("--lease", "3s")...); c.wait(t) != 0 {
@@ -79,7 +78,6 @@ func TestSignalWhileTheDatabaseIsSilent(t *testing.T) {
 		c := start(t, s.args("--database-url", address)...)
 		c.until(t, "Progress:")
 		stop()
-		time.Sleep(200 * time.Millisecond)
 		leave(t, c)
 	})
 }
