@@ -32,6 +32,7 @@ type Agent struct {
 
 	clockSaid atomic.Bool // that the clocks differ
 	closers   []func() error
+	large     chan struct{} // see fetcher
 
 	syncing sync.Mutex // one run at a time
 

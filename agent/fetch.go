@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"sync"
 	"time"
 
 	"resoagent/checkpoint"
@@ -29,6 +30,7 @@ type chunk struct {
 	place    checkpoint.Place    // where the walk resumes
 	position checkpoint.Position // as in fetcher
 	unfit    int64
+	stored   func() // to be called once the chunk is stored; nil: nobody waits for it
 }
 
 // fetcher walks a stream. It keeps three places: cursor, where the source is
@@ -40,6 +42,8 @@ type fetcher struct {
 	stream  *stream
 	full    bool // believe the end only when the count of what remains agrees
 	out     chan<- chunk
+	large   chan struct{} // full while a large batch of any walk is on its way
+	stored  func()        // ends the turn of this walk's last one
 	retry   *retrier
 	ending  *retrier // for an end that the source's count contradicts
 	observe func(Event)
@@ -291,11 +295,34 @@ func (f *fetcher) send(ctx context.Context, pageEnd bool) error {
 		Cursor: f.saved, Second: f.savedSecond, Page: f.number, Batch: p.batches, PageRows: p.rows, PageDone: pageEnd,
 		Came: f.tally.came, Young: f.tally.young, Later: f.tally.later,
 	}}
-	f.batch, f.batchBytes, f.unfit = record.Batch{}, 0, 0
 	begun := time.Now()
+	if err := f.takeTurn(ctx, &c); err != nil {
+		return err
+	}
+	f.batch, f.batchBytes, f.unfit = record.Batch{}, 0, 0
 	select {
 	case f.out <- c:
 		p.blocked += time.Since(begun)
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// largeBatch is the size of batches that only records of an unusual size make. One
+// of them at a time is on its way, of all walks together, so that they do not add
+// up in memory.
+const largeBatch = 2 << 20
+
+// takeTurn waits for the turn of a large batch.
+func (f *fetcher) takeTurn(ctx context.Context, c *chunk) error {
+	if f.batchBytes < largeBatch || f.large == nil {
+		return nil
+	}
+	select {
+	case f.large <- struct{}{}:
+		c.stored = sync.OnceFunc(func() { <-f.large })
+		f.stored = c.stored
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

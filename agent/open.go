@@ -48,7 +48,10 @@ func Open(ctx context.Context, config Config) (*Agent, error) {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	config.StateDir = dir
-	a := &Agent{config: config, source: newPaced(source, &config), remote: source, opened: config.now().UTC(), closers: []func() error{source.Close}}
+	a := &Agent{
+		config: config, source: newPaced(source, &config), remote: source, opened: config.now().UTC(), large: make(chan struct{}, 1),
+		closers: []func() error{source.Close},
+	}
 	if err := a.openState(); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}

@@ -277,6 +277,9 @@ func (a *Agent) walk(ctx context.Context, f *fetcher, w *writer) error {
 		stopFetching() // it may be waiting to hand on a chunk, or asleep
 	}
 	fetchErr := <-fetched
+	if f.stored != nil {
+		defer f.stored() // also where it was not stored
+	}
 	if err == nil && fetchErr == nil && w.check != nil {
 		err = w.check(ctx, writeCtx)
 	}
@@ -309,6 +312,7 @@ func (a *Agent) retrier(s *stream) *retrier {
 // fetcher walks on from a place, by itself.
 func (a *Agent) fetcher(s *stream, from checkpoint.Place, retry *retrier) *fetcher {
 	f := &fetcher{
+		large:  a.large,
 		source: a.source, stream: s, retry: retry, observe: a.observe, present: a.present, start: from,
 		ending: newRetrier("source, end of "+s.name, a.config.RetryFor, a.observe),
 		cursor: from.Cursor, saved: from.Cursor, second: from.Second, savedSecond: from.Second, number: from.Page,

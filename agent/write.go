@@ -150,6 +150,9 @@ func (w *writer) add(c chunk) error {
 	for i := range c.batch.Records {
 		w.group.bytes += c.batch.Records[i].Size()
 	}
+	if c.stored != nil {
+		w.group.bytes = max(w.group.bytes, w.limit) // others may be waiting for it
+	}
 	w.unfit += c.unfit
 	for i := range c.batch.Records {
 		if w.unfitFirst == "" && c.unfit > 0 {
@@ -220,6 +223,11 @@ func (w *writer) flush(ctx context.Context, gathered *gathered, done bool) error
 	})
 	if err != nil {
 		return err
+	}
+	for _, c := range gathered.chunks {
+		if c.stored != nil {
+			c.stored()
+		}
 	}
 	w.observe(GroupStored{Stream: w.stream.name, Counters: groupCounters(g)})
 	if w.beside != nil {

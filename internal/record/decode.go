@@ -164,9 +164,17 @@ func text(value jsontext.Value) string {
 	return t
 }
 
+// largeRecord is from where on a record gets the reader's own memory: a second one
+// of that size should not stay behind.
+const largeRecord = 1 << 20
+
 func (r *Reader) finish() Record {
 	rec := &r.rec
-	rec.JSON = bytes.Clone(r.out)
+	if rec.JSON = r.out; cap(r.out) > largeRecord {
+		r.out = nil
+	} else {
+		rec.JSON = bytes.Clone(r.out)
+	}
 	rec.Hash = contentHash(rec.JSON)
 	rec.Reason = r.reason()
 	if rec.Reason != "" && rec.Original != nil {

@@ -246,7 +246,12 @@ func (p *page) values(around *envelope) error {
 		if p.counting {
 			continue
 		}
-		if err := p.yield(p.record(one, reader, &s)); err != nil {
+		r := p.record(one, reader, &s)
+		if cap(s.element) > record.MaxSize/8 {
+			s.element = nil // it is not kept for the next one, which is an ordinary one again
+			one.Reset(bytes.NewReader(nil), record.DecodeOptions()...)
+		}
+		if err := p.yield(r); err != nil {
 			return yieldError{err}
 		}
 	}
