@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"resoagent/internal/record"
@@ -66,6 +67,18 @@ func resolve(link string, base *url.URL) string {
 		return link
 	}
 	return base.ResolveReference(address).String()
+}
+
+// untold is a link without the parameters that hold a token: it is sent in a header
+// anyway, and links are kept and compared.
+func (s secrets) untold(link string) string {
+	path, query, found := strings.Cut(link, "?")
+	if !found || len(s.find([]byte(link))) == 0 {
+		return link
+	}
+	kept := strings.Split(query, "&")
+	kept = slices.DeleteFunc(kept, func(parameter string) bool { return len(s.find([]byte(parameter))) > 0 })
+	return path + "?" + strings.Join(kept, "&")
 }
 
 // linkHeader is the target of the first link of a relation (RFC 8288).

@@ -138,10 +138,11 @@ func TestLinkHeader(t *testing.T) {
 // What an answer says beside its records is known, also where it breaks.
 func TestPageEnd(t *testing.T) {
 	for body, want := range map[string]record.PageEnd{
-		`{"@odata.count":7,"value":[],"@odata.nextLink":"Property?x"}`: {Next: "/odata/Property?x", Count: 7, Counted: true},
-		`{"value":[],"@nextLink":"Property?x"}`:                        {Next: "/odata/Property?x"},
-		`{"value":[],"@odata.nextLink":null}`:                          {},
-		`{"@odata.count":7,"value":[`:                                  {Count: 7, Counted: true},
+		`{"@odata.count":7,"value":[],"@odata.nextLink":"Property?x"}`:                {Next: "/odata/Property?x", Count: 7, Counted: true},
+		`{"value":[],"@nextLink":"Property?x"}`:                                       {Next: "/odata/Property?x"},
+		`{"value":[],"@nextLink":"Property?a=1&access_token=Secret%2dtoken&$skip=1"}`: {Next: "/odata/Property?a=1&$skip=1"},
+		`{"value":[],"@odata.nextLink":null}`:                                         {},
+		`{"@odata.count":7,"value":[`:                                                 {Count: 7, Counted: true},
 	} {
 		c := client(t, func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = fmt.Fprint(w, body)

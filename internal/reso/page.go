@@ -51,6 +51,7 @@ func (p *page) end() record.PageEnd {
 	if e.Next == "" {
 		e.Next = resolve(linkHeader(p.body.header, "next"), p.body.address)
 	}
+	e.Next = p.secret.untold(e.Next)
 	return e
 }
 

@@ -65,7 +65,7 @@ func escape(text []byte) (n int, is []byte, ok bool) {
 	switch text[0] {
 	case '%':
 		if c, ok := digits(text, 1, 2, 16); ok {
-			return 3, []byte{byte(c)}, true
+			return 3, []byte{byte(c)}, true //nolint:gosec // two hexadecimal digits
 		}
 		if len(text) > 1 && text[1] == 'u' {
 			if c, ok := digits(text, 2, 4, 16); ok {
@@ -101,7 +101,7 @@ func backslash(text []byte) (n int, is []byte, ok bool) {
 		return braced(text)
 	case 'x':
 		if c, ok := digits(text, 2, 2, 16); ok {
-			return 4, []byte{byte(c)}, true
+			return 4, []byte{byte(c)}, true //nolint:gosec // as above
 		}
 	case 'n', 'r', 't', 'b', 'f':
 		return 2, []byte{' '}, true
@@ -109,7 +109,7 @@ func backslash(text []byte) (n int, is []byte, ok bool) {
 		return 2, []byte{c}, true
 	default:
 		if c, ok := digits(text, 1, 3, 8); ok {
-			return 4, []byte{byte(c)}, true
+			return 4, []byte{byte(c)}, true //nolint:gosec // what is above a byte is no escape of one
 		}
 	}
 	return 0, nil, false
@@ -165,7 +165,7 @@ func numbered(text []byte) (n int, is []byte, ok bool) {
 	}
 	begin, code := n, uint64(0)
 	for ; n < len(text) && code <= utf8.MaxRune; n++ {
-		digit, err := strconv.ParseUint(string(text[n:n+1]), int(base), 8) //nolint:gosec // 10 or 16
+		digit, err := strconv.ParseUint(string(text[n:n+1]), int(base), 8)
 		if err != nil {
 			break
 		}
@@ -177,7 +177,7 @@ func numbered(text []byte) (n int, is []byte, ok bool) {
 	if n < len(text) && text[n] == ';' {
 		n++
 	}
-	return n, utf8.AppendRune(nil, rune(code)), true //nolint:gosec // bounded above
+	return n, utf8.AppendRune(nil, rune(code)), true
 }
 
 // packing is a way to write bytes by a few characters.
@@ -195,7 +195,7 @@ func newPacking(bits int, alphabets ...string) *packing {
 	}
 	for _, alphabet := range alphabets {
 		for i := range len(alphabet) {
-			p.value[alphabet[i]] = int8(i) //nolint:gosec // at most 64
+			p.value[alphabet[i]] = int8(i)
 		}
 	}
 	return p
@@ -247,7 +247,7 @@ func (r *spelling) unpack(p *packing, at []int) *spelling {
 			continue
 		}
 		bits -= 8
-		out.add(r, at[from], i+1, byte(held>>bits))
+		out.add(r, at[from], i+1, byte(held>>bits)) //nolint:gosec // eight bits
 		from = n
 		held &= 1<<bits - 1
 	}
