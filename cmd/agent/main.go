@@ -5,7 +5,7 @@ package main
 import (
 	"context"
 	"io"
-	"log"
+	"log" //nolint:depguard // net/http writes to it
 	"os"
 	"os/signal"
 	"syscall"
