@@ -16,6 +16,10 @@ import (
 // mostResident is what a process may have in memory, whatever the source sends.
 const mostResident = 128 << 20
 
+// mostInSQLite is that of listings of 7 MiB each in SQLite, which reads the whole JSON
+// for each index of the view idx_listing.
+const mostInSQLite = 256 << 20
+
 // peak is the most that a process has had in memory so far, or 0 if it is gone.
 func peak(pid int) (bytes int64) {
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // none: it is gone
@@ -65,8 +69,9 @@ func TestFloods(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			harness.Each(t, func(t *testing.T, db *harness.Database) {
+				bound := int64(mostResident)
 				if name == "large records" && !db.Postgres {
-					t.Skip("SQLite's own copies of such rows take more")
+					bound = mostInSQLite
 				}
 				s := newSetup(t, simulator.Options{Seed: 5, Properties: 20, MediaPerListing: -1}, db)
 				test.flood.Kind = simulator.Flood
@@ -90,7 +95,7 @@ func TestFloods(t *testing.T) {
 						most = max(most, peak(c.Process.Pid))
 					}
 				}
-				if most > mostResident || most == 0 {
+				if most > bound || most == 0 {
 					t.Errorf("%d MiB of memory", most>>20)
 				}
 				if !strings.Contains(c.output(), test.says) {
