@@ -60,11 +60,11 @@ func TestFloods(t *testing.T) {
 		"spaces behind":     {simulator.Fault{Begin: `{"value":[]}`, Piece: " "}, page, exitFailed, around},
 		"error of 400":      {simulator.Fault{Status: 400, Begin: `{"error":{"message":"`, Piece: "x", End: `"}}`}, page, exitFailed, "HTTP 400"},
 		"error of 401":      {simulator.Fault{Status: 401, Begin: `{"error":{"message":"`, Piece: "x", End: `"}}`}, page, exitFailed, "HTTP 401"},
-		"spaces in a list":  {simulator.Fault{Begin: `{"value":[`, Piece: " ", Bytes: 2 << 30, End: `]}`}, page, exitFailed, "more than 1024 MiB"},
-		"empty objects":     {simulator.Fault{Begin: `{"value":[{}`, Piece: ",{}", End: `]}`}, page, exitRejects, "no ListingKey"},
+		"spaces in a list":  {simulator.Fault{Begin: `{"value":[`, Piece: " ", Bytes: 1100 << 20, End: `]}`}, page, exitFailed, "more than 1024 MiB"},
+		"empty objects":     {simulator.Fault{Begin: `{"value":[{}`, Piece: ",{}", End: `]}`}, page, exitGap, "no ListingKey"},
 		"the same record":   {simulator.Fault{Begin: `{"value":[` + row + `}`, Piece: "," + row + "}", End: `]}`}, page, exitFailed, "the same"},
-		"large records":     {simulator.Fault{Begin: `{"value":[` + row + `}`, Piece: "," + row + `,"X":"` + megabytes(7) + `"}`, Bytes: 210 << 20, End: `]}`}, page, exitFailed, "the same"},
-		"too large records": {simulator.Fault{Begin: `{"value":[` + row + `}`, Piece: "," + row + `,"X":"` + megabytes(9) + `"}`, Bytes: 270 << 20, End: `]}`}, page, exitFailed, "the same"},
+		"large records":     {simulator.Fault{Begin: `{"value":[` + row + `}`, Piece: "," + row + `,"X":"` + megabytes(7) + `"}`, Bytes: 84 << 20, End: `]}`}, page, exitFailed, "the same"},
+		"too large records": {simulator.Fault{Begin: `{"value":[` + row + `}`, Piece: "," + row + `,"X":"` + megabytes(9) + `"}`, Bytes: 27 << 20, End: `]}`}, page, exitFailed, "the same"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -289,10 +289,10 @@ func (p *page) veiled(r record.Record) record.Record {
 	}
 	p.parent = r.Parent
 	if r.Reason != "" {
-		r.Reason, r.JSON = p.secret.hide(r.Reason), p.secret.hideBytes(r.JSON)
+		r.Reason, r.JSON = p.secret.hide(r.Reason), p.secret.hideBeginning(r.JSON)
 	}
 	if r.Repaired != "" {
-		r.Repaired, r.Original = p.secret.hide(r.Repaired), p.secret.hideBytes(r.Original)
+		r.Repaired, r.Original = p.secret.hide(r.Repaired), p.secret.hideBeginning(r.Original)
 	}
 	return r
 }

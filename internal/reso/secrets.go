@@ -116,6 +116,26 @@ func (s secrets) hide(text string) string {
 	return b.String()
 }
 
+// mostListed is how much of a record is kept on a list at most.
+const mostListed = 1 << 20
+
+// hideBeginning is hideBytes for a record that will be listed: of a large one as far
+// as it is kept, since looking for tokens takes longer than reading it.
+func (s secrets) hideBeginning(text []byte) []byte {
+	const most = mostListed + 128<<10 // what is taken out makes room
+	if len(text) <= most {
+		return s.hideBytes(text)
+	}
+	begin := s.hideBytes(text[:most])
+	switch {
+	case &begin[0] == &text[0]:
+		return text // nothing was found
+	case len(begin) < mostListed: // so much was taken out that more of it is kept
+		return s.hideBytes(text)
+	}
+	return slices.Concat(begin, text[most:])
+}
+
 // hideBytes is hide for what a source sent as a record.
 func (s secrets) hideBytes(text []byte) []byte {
 	if len(s.find(text)) == 0 {
