@@ -117,11 +117,11 @@ func (x *exchange) reset() {
 	_ = connection.Close()
 }
 
-// bomb sends a page whose only row has a key of about size bytes, all spaces.
+// bomb sends a page whose only row has a key of about size bytes, one letter.
 func (x *exchange) bomb(size int) {
 	x.header(contentJSON).Set("Content-Encoding", "gzip")
 	x.status(http.StatusOK)
-	x.squeezed(Fault{Begin: `{"@odata.context":"$metadata","value":[{"ListingKey":"`, Piece: " ", Bytes: size, End: `"}]}`})
+	x.squeezed(Fault{Begin: `{"@odata.context":"$metadata","value":[{"ListingKey":"`, Piece: "x", Bytes: size, End: `"}]}`})
 }
 
 // flood sends a body as the fault words it.
