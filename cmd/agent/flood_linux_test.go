@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -41,6 +43,12 @@ func TestFloods(t *testing.T) {
 		around = "more than 64 KiB beside its records"
 	)
 	page := func(r *http.Request) bool { return !strings.Contains(r.URL.RawQuery, "$count") }
+	binary := filepath.Join(t.TempDir(), "agent") // as it is released: the race detector has memory of its own
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
 	megabytes := func(n int) string { return strings.Repeat("x", n<<20) }
 	for name, test := range map[string]struct {
 		flood simulator.Fault
@@ -79,7 +87,10 @@ func TestFloods(t *testing.T) {
 					f.Strike(simulator.Strike{Fault: test.flood, Resource: simulator.Property, Match: test.match})
 				})
 				begun := time.Now()
-				c := start(t, s.args("--idx", "--retry-for", "5s", "--property-batch-size", "5000", "--property-db-batch-size", "100")...)
+				c := prepared(t, s.args("--idx", "--retry-for", "5s", "--property-batch-size", "5000", "--property-db-batch-size", "100")...)
+				if c.Path = binary; c.Start() != nil {
+					t.Fatal("the program does not start")
+				}
 				var most int64
 				done := make(chan int)
 				go func() { done <- c.wait(t) }()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,10 +46,28 @@ func TestBatchesAreToldTogether(t *testing.T) {
 	})
 }
 
+// guarded is a buffer that is written to by a timer.
+type guarded struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (g *guarded) Write(p []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.b.Write(p)
+}
+
+func (g *guarded) String() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.b.String()
+}
+
 // What is held is told when its time has come, also if nothing else happens then.
 func TestBatchesAreToldInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out guarded
 		text := NewText(&out, Options{})
 		text.Observe(agent.PageStarted{Stream: agent.Media, Page: 1, Window: 1})
 		for window, n := range []int{3, 4} {
