@@ -3,8 +3,37 @@ package agent
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"time"
 )
+
+// mostLinks is how many empty pages in a row may lead on by a link.
+const mostLinks = 1000
+
+// circle finds out when links lead back to where they came from.
+type circle struct {
+	last string // the link to follow; "" for none
+	seen map[uint64]struct{}
+}
+
+func (c *circle) follow(link string) error {
+	if c.seen == nil {
+		c.seen = make(map[uint64]struct{})
+	}
+	id := hashOf(link)
+	if _, again := c.seen[id]; again || len(c.seen) == mostLinks {
+		return fmt.Errorf("%w: next links lead on and on, and no record comes (%d empty pages)", ErrStuck, len(c.seen)+1)
+	}
+	c.seen[id], c.last = struct{}{}, link
+	return nil
+}
+
+// hashOf tells texts apart that are too many, or too long, to keep.
+func hashOf(text string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(text)) // a hash never fails
+	return h.Sum64()
+}
 
 // confirmEnd asks the source, at the end of a full walk, whether it agrees that
 // nothing is left but the placeless records of the last page. A source that

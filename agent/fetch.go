@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"sync"
 	"time"
 
@@ -19,8 +18,6 @@ const (
 	maxBatchBytes = 1 << 20
 	// endAsked is how often an empty page is asked for before it is believed.
 	endAsked = 2
-	// mostLinks is how many empty pages in a row may lead on by a link.
-	mostLinks = 1000
 )
 
 // chunk is what the fetcher hands to the writer: a batch of records, and the
@@ -74,24 +71,6 @@ type fetcher struct {
 	batch      record.Batch
 	batchBytes int
 	unfit      int64
-}
-
-// bounds are those of a window.
-type bounds struct {
-	from, before     string // "" for none
-	fromAt, beforeAt time.Time
-}
-
-func boundsOf(from, before string) bounds {
-	b := bounds{from: from, before: before}
-	b.fromAt, _ = record.ParseTimestamp(from) // our own whole seconds, or none
-	b.beforeAt, _ = record.ParseTimestamp(before)
-	return b
-}
-
-// holds reports whether a timestamp lies between the bounds.
-func (b *bounds) holds(at time.Time) bool {
-	return (b.from == "" || !at.Before(b.fromAt)) && (b.before == "" || at.Before(b.beforeAt))
 }
 
 // sheet is what is known of the page in hand.
@@ -218,31 +197,6 @@ func (f *fetcher) fetchPage(ctx context.Context) (n int, err error) {
 		f.number-- // an empty page is none
 	}
 	return f.page.rows - before, nil
-}
-
-// circle finds out when links lead back to where they came from.
-type circle struct {
-	last string // the link to follow; "" for none
-	seen map[uint64]struct{}
-}
-
-func (c *circle) follow(link string) error {
-	if c.seen == nil {
-		c.seen = make(map[uint64]struct{})
-	}
-	id := hashOf(link)
-	if _, again := c.seen[id]; again || len(c.seen) == mostLinks {
-		return fmt.Errorf("%w: next links lead on and on, and no record comes (%d empty pages)", ErrStuck, len(c.seen)+1)
-	}
-	c.seen[id], c.last = struct{}{}, link
-	return nil
-}
-
-// hashOf tells texts apart that are too many, or too long, to keep.
-func hashOf(text string) uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(text)) // a hash never fails
-	return h.Sum64()
 }
 
 // query asks for what lies before the fetcher.

@@ -18,6 +18,24 @@ import (
 // errStray gives the windows up: the source's timestamps do not keep to them.
 var errStray = errors.New("records come with timestamps outside the window that was asked for")
 
+// bounds are those of a window.
+type bounds struct {
+	from, before     string // "" for none
+	fromAt, beforeAt time.Time
+}
+
+func boundsOf(from, before string) bounds {
+	b := bounds{from: from, before: before}
+	b.fromAt, _ = record.ParseTimestamp(from) // our own whole seconds, or none
+	b.beforeAt, _ = record.ParseTimestamp(before)
+	return b
+}
+
+// holds reports whether a timestamp lies between the bounds.
+func (b *bounds) holds(at time.Time) bool {
+	return (b.from == "" || !at.Before(b.fromAt)) && (b.before == "" || at.Before(b.beforeAt))
+}
+
 // take receives one record of the page.
 func (f *fetcher) take(ctx context.Context, r record.Record) error {
 	// Before anything moves: the batch in hand is saved with the place behind
