@@ -268,3 +268,29 @@ func (s *setup) stateFileBehind(tb testing.TB) {
 	s.slow(0)
 	copyFile(tb, state+".behind", state)
 }
+
+// Records of one window that show a timestamp of another, or of none, move neither.
+func TestStraysMoveNoPlace(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, harness.NewSource(t, bare()), harness.NewSQLite(t))
+	s.config.Parallel = 4
+	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i := range 600 {
+		key, at := fmt.Sprintf("L%04d", i), begin.Add(time.Duration(i)*time.Hour)
+		if i > 200 || i%50 != 49 { // of the first window the last of each page
+			s.add(t, simulator.Property, listing(key, at))
+			continue
+		}
+		raw := fmt.Sprintf(`{"ListingKey":%q,"ModificationTimestamp":%q}`, key, stamp(at.Add(60*24*time.Hour)))
+		if err := s.source.AddRaw(simulator.Property, key, stamp(at), "", []byte(raw)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report := s.mustSync(t, agent.VOWProperty)
+	if windows := of[agent.PassStarted](s.log)[0].Windows; windows < 2 {
+		t.Fatalf("%d windows", windows)
+	}
+	if n := s.db.Count(t, "property", ""); n != 600 || report.Missing() != 0 {
+		t.Errorf("%d of 600 listings, a gap of %d", n, report.Missing())
+	}
+}

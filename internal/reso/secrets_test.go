@@ -13,7 +13,7 @@ func TestOldTokensStayHidden(t *testing.T) {
 	var sent []string
 	c := client(t, func(w http.ResponseWriter, r *http.Request) {
 		sent = append(sent, r.Header.Get("Authorization"))
-		w.WriteHeader(http.StatusForbidden)
+		w.WriteHeader(http.StatusBadRequest) // of whom refuses a token nothing is shown
 		_, _ = fmt.Fprintf(w, `{"error":{"code":"1","message":"neither secret-token nor second-token nor third/token"}}`)
 	})
 	for _, token := range []string{"second-token", "third/token"} {
