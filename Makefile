@@ -89,7 +89,7 @@ soak: ## simulation, then random kills, each for DURATION (10m)
 	go test -count=1 -timeout 0 -v -run TestSimulation ./agent -simulation.for $(DURATION)
 	go test -count=1 -timeout 0 -v -run 'TestCrashPoints$$|TestRandomKills' ./cmd/agent -random.for $(DURATION)
 
-mutants: ## plant every bug of scripts/mutants in turn and show that the tests catch it (half an hour)
+mutants: ## plant every bug of scripts/mutants in turn and show that the tests catch it (an hour)
 	scripts/mutants.sh
 
 # ONLY names one table; the others in the document stay.
