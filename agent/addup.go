@@ -24,11 +24,16 @@ import (
 
 // shortfall is what a walk lacks of what the source counts.
 type shortfall struct {
-	counted bool  // the source has counted
-	records int64 // for sure
-	young   int64 // perhaps on their way
-	whole   bool  // records is about all of the stream, and not about the walk alone
+	counted  bool  // the source has counted, whenever it was asked
+	records  int64 // for sure
+	young    int64 // perhaps on their way
+	unlisted int64 // without a timestamp, and the source does not list them
+	whole    bool  // records is about all of the stream, walked by time and by key to its end
 }
+
+// errUncounted: the source did not count when it was asked again. Then nothing is
+// known, neither of a gap nor of its end.
+var errUncounted = errors.New("the source does not count any more")
 
 // check holds one walk against the source.
 type check struct {
@@ -46,78 +51,83 @@ type check struct {
 
 // run gives the shortfall of a walk whose records have all arrived; write bounds
 // what is stored.
-func (c *check) run(ctx, write context.Context) (s shortfall, err error) {
-	t := &c.fetch.tally
-	n, ok, err := c.count(ctx, record.Query{From: c.span.From, Before: c.span.Before})
-	if err != nil || !ok {
-		return s, err
-	}
-	s.counted = true
-	if n > t.came+t.young {
-		if err := c.write.finish(write, false); err != nil {
-			return s, err
-		}
-		if err := c.lastInstant(ctx); err != nil {
-			return s, err
-		}
-		if s.records, s.young, err = c.recount(ctx); err != nil {
-			return s, err
-		}
-		if s.young > 0 || s.records > c.known && !c.full {
-			if s.records, s.young, err = c.readAgain(ctx); err != nil {
-				return s, err
-			}
-		}
-	}
-	if c.full && c.fetch.window == 0 {
-		if err := c.unstamped(ctx, write, &s); err != nil {
-			return s, err
-		}
-	}
-	if c.forced && c.fetch.window == 0 && s.records+c.before > 0 {
+func (c *check) run(ctx, write context.Context) (shortfall, error) {
+	s := shortfall{counted: true}
+	err := c.compare(ctx, write, &s)
+	if err == nil && c.forced && c.fetch.window == 0 && s.records+c.before > 0 {
 		err = c.allByKey(ctx, write, &s)
+	}
+	if err == nil && c.full && c.fetch.window == 0 {
+		err = c.unstamped(ctx, write, &s)
+	}
+	if errors.Is(err, errUncounted) {
+		return shortfall{}, nil
 	}
 	return s, err
 }
 
+// compare counts the span, and looks for what is missing in it.
+func (c *check) compare(ctx, write context.Context, s *shortfall) error {
+	n, err := c.count(ctx, record.Query{From: c.span.From, Before: c.span.Before})
+	if err != nil || n <= c.fetch.tally.came+c.fetch.tally.young {
+		return err
+	}
+	if err := c.write.finish(write, false); err != nil {
+		return err
+	}
+	if err := c.lastInstant(ctx); err != nil {
+		return err
+	}
+	if s.records, s.young, err = c.recount(ctx); err != nil {
+		return err
+	}
+	if s.young > 0 || s.records > c.known && !c.full {
+		s.records, s.young, err = c.readAgain(ctx)
+	}
+	return err
+}
+
 // count asks how many records a query has; all that it says of a cursor is void.
-func (c *check) count(ctx context.Context, q record.Query) (int64, bool, error) {
+func (c *check) count(ctx context.Context, q record.Query) (int64, error) {
 	st := c.fetch.stream
 	q.Shape, q.Feed, q.Filter, q.All = st.shape, st.feed, st.filter, true
 	n, ok, err := countWithRetry(ctx, c.fetch.source, q, c.retry)
-	if err != nil {
-		return 0, false, fmt.Errorf("count %s: %w", st.name, err)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("count %s: %w", st.name, err)
+	case !ok:
+		return 0, errUncounted
 	}
-	return n, ok, nil
+	return n, nil
 }
 
 // recount counts the span once more: what surely came already, and what is young.
 func (c *check) recount(ctx context.Context) (records, young int64, err error) {
 	t := &c.fetch.tally
 	if t.before.IsZero() {
-		n, ok, err := c.count(ctx, record.Query{From: c.span.From, Before: c.span.Before})
-		if err != nil || !ok {
+		n, err := c.count(ctx, record.Query{From: c.span.From, Before: c.span.Before})
+		if err != nil {
 			return 0, 0, err
 		}
 		return max(0, n-t.came), 0, nil
 	}
-	later, ok, err := c.count(ctx, record.Query{From: c.span.Before})
-	if err != nil || !ok {
+	later, err := c.count(ctx, record.Query{From: c.span.Before})
+	if err != nil {
 		return 0, 0, err
 	}
 	// Records that came stamped behind the span and are counted in it.
 	misprinted := max(0, t.later+t.loose-later)
 	if t.from.Before(t.old) {
-		n, ok, err := c.count(ctx, record.Query{From: c.span.From, Before: c.span.Old})
-		if err != nil || !ok {
+		n, err := c.count(ctx, record.Query{From: c.span.From, Before: c.span.Old})
+		if err != nil {
 			return 0, 0, err
 		}
 		records = max(0, n-t.came-misprinted)
 		misprinted = max(0, misprinted-max(0, n-t.came))
 	}
-	n, ok, err := c.count(ctx, record.Query{From: c.span.Old, Before: c.span.Before})
-	if err != nil || !ok {
-		return records, 0, err
+	n, err := c.count(ctx, record.Query{From: c.span.Old, Before: c.span.Before})
+	if err != nil {
+		return 0, 0, err
 	}
 	return records, max(0, n-t.young-misprinted), nil
 }
@@ -153,8 +163,8 @@ func (c *check) readAgain(ctx context.Context) (records, young int64, err error)
 		return 0, 0, err
 	}
 	again := &f.tally
-	n, ok, err := c.count(ctx, record.Query{From: from, Before: c.span.Before})
-	if err != nil || !ok || !c.full && n <= again.came+again.young+again.later {
+	n, err := c.count(ctx, record.Query{From: from, Before: c.span.Before})
+	if err != nil || !c.full && n <= again.came+again.young+again.later {
 		return 0, 0, err // whatever they are stamped, all that are counted have come
 	}
 	if !c.full {
@@ -192,12 +202,12 @@ func (c *check) walk(ctx context.Context, f *fetcher) (answered bool, err error)
 // that no question by timestamp meets: those without one, and those from before
 // the time at which the walk began. What the source will not list is a shortfall.
 func (c *check) unstamped(ctx, write context.Context, s *shortfall) error {
-	all, ok, err := c.count(ctx, record.Query{})
-	if err != nil || !ok {
+	all, err := c.count(ctx, record.Query{})
+	if err != nil {
 		return err
 	}
-	stamped, ok, err := c.count(ctx, record.Query{From: record.WholeSecond(epoch())})
-	if err != nil || !ok || all <= stamped {
+	stamped, err := c.count(ctx, record.Query{From: record.WholeSecond(epoch())})
+	if err != nil || all <= stamped {
 		return err
 	}
 	if err := c.write.finish(write, false); err != nil {
@@ -222,7 +232,7 @@ func (c *check) unstamped(ctx, write context.Context, s *shortfall) error {
 			c.fetch.stream.name, n)
 	}
 	if !answered {
-		s.records += max(0, left)
+		s.unlisted = max(0, left)
 	}
 	return nil
 }
@@ -237,13 +247,16 @@ func (c *check) allByKey(ctx, write context.Context, s *shortfall) error {
 	}
 	f := c.keyWalk()
 	f.bounds = boundsOf("", c.span.Old)
-	if _, err := c.walk(ctx, f); err != nil {
+	answered, err := c.walk(ctx, f)
+	if err != nil {
 		return err
 	}
-	n, ok, err := c.count(ctx, record.Query{Before: c.span.Old})
-	if err != nil || !ok {
+	n, err := c.count(ctx, record.Query{Before: c.span.Old})
+	if err != nil {
 		return err
 	}
-	s.records, s.whole = max(0, min(s.records+c.before, n-f.tally.came)), true
+	if n <= f.tally.came || answered {
+		s.records, s.whole = max(0, min(s.records+c.before, n-f.tally.came)), true
+	}
 	return nil
 }

@@ -34,6 +34,16 @@ func wider(g *checkpoint.Gap, records int64, from, before string) *checkpoint.Ga
 	return &all
 }
 
+// less is a gap of its own with so many records less.
+func less(g *checkpoint.Gap, records int64) *checkpoint.Gap {
+	if missing(g) <= records {
+		return nil
+	}
+	rest := *g
+	rest.Records -= records
+	return &rest
+}
+
 // earlier compares timestamps of the agent's own.
 func earlier(a, b string) bool {
 	x, errX := record.ParseTimestamp(a)
@@ -57,17 +67,16 @@ func settleGap(s *checkpoint.Stream, short shortfall, now time.Time) {
 		found = nil
 	}
 	found = wider(found, short.records, p.Span.From, p.Span.Old)
-	if p.Forced {
+	if p.Forced && (short.whole || found == nil) {
 		// All of it was walked, by time and, where that was not enough, by key.
-		s.Gap, s.Miscount = nil, missing(found)
-		return
-	}
-	found = wider(found, still, p.Span.Old, p.Span.Before)
-	lacks := missing(found) - s.Miscount
-	if lacks <= 0 {
-		found = nil
+		s.Miscount, found = missing(found), nil
 	} else {
-		found = &checkpoint.Gap{Records: lacks, From: found.From, Before: found.Before, Since: now.UTC()}
+		found = wider(found, still, p.Span.Old, p.Span.Before)
+		found = less(found, s.Miscount)
+	}
+	found = wider(found, short.unlisted, "", p.Span.Before)
+	if found = less(found, 0); found != nil {
+		found.Since = now.UTC()
 	}
 	old := s.Gap
 	switch covered := old == nil || p.From == "" || !earlier(old.From, p.From) && old.From != "" && !earlier(p.Span.Before, old.Before); {

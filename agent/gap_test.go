@@ -69,6 +69,17 @@ func TestGap(t *testing.T) {
 				t.Fatalf("the gap is %+v, want 90 records", gap)
 			}
 		}
+		// A source that counts once and then no more closes nothing.
+		s.source.Set(func(f *simulator.Faults) {
+			f.Strike(simulator.Strike{Fault: simulator.Fault{Kind: simulator.Status, Status: 500}, Match: func(r *http.Request) bool {
+				q := r.URL.RawQuery
+				return strings.Contains(q, "$count") && strings.Contains(q, "%20ge%20") && !strings.Contains(q, "%20lt%20")
+			}})
+		})
+		if n := s.mustSync(t, agent.VOWProperty).Missing(); n != 90 {
+			t.Errorf("a gap of %d where the second count fails, want the 90 of before", n)
+		}
+		s.source.Set(func(f *simulator.Faults) { f.Strikes = nil })
 		runs, err := agent.ReadHistory(t.Context(), s.config.StateDir, 1)
 		if err != nil || runs[0].Gap != 90 {
 			t.Errorf("history: %+v, %v", runs, err)
@@ -214,6 +225,10 @@ func TestBackfillFetchesTheUnstamped(t *testing.T) {
 	})
 	if n := s.mustSync(t, agent.VOWProperty).Missing(); n != 1 {
 		t.Errorf("a gap of %d, want the record that the source will not list", n)
+	}
+	report, err := s.syncWith(t, t.Context(), agent.Selection{Streams: []string{agent.VOWProperty}, Force: true})
+	if err != nil || report.Missing() != 1 {
+		t.Errorf("behind a forced pass, which is not told it either: a gap of %d, %v", report.Missing(), err)
 	}
 }
 

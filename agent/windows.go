@@ -225,7 +225,7 @@ func (a *Agent) walkWindow(ctx context.Context, l *ledger, p *passWork, number i
 		c.span = checkpoint.Span{From: cmp.Or(x.From, span.From), Before: x.Before} // the first one begins where the pass does
 		w.check = func(ctx, write context.Context) (err error) { short, err = c.run(ctx, write); return err }
 	}
-	w.end = func(s *checkpoint.Stream) error { return endWindow(s, x.Before, short.records) }
+	w.end = func(s *checkpoint.Stream) error { return endWindow(s, x.Before, short) }
 	err := a.walk(ctx, f, w)
 	p.add(f, w)
 	return err
@@ -239,10 +239,13 @@ func findWindow(s *checkpoint.Stream, before string) *checkpoint.Window {
 
 // endWindow marks a window as done and makes those at the front that are done
 // part of the pass.
-func endWindow(s *checkpoint.Stream, before string, missing int64) error {
+func endWindow(s *checkpoint.Stream, before string, short shortfall) error {
 	w := findWindow(s, before)
-	w.Done, w.Gap = true, missing
+	w.Done, w.Gap = true, short.records
 	p := s.Pass
+	if !short.counted {
+		p.Span = nil // what is not counted in part adds up to nothing
+	}
 	for len(p.Windows) > 0 && p.Windows[0].Done {
 		done := p.Windows[0]
 		pages := p.Page + done.Page

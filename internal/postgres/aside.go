@@ -8,9 +8,6 @@ import (
 	"resoagent/internal/record"
 )
 
-// maxBody is how much of a record's bytes is kept on the list.
-const maxBody = 1 << 20
-
 // aside stores what did not become rows, or not as it came: rejects, repairs, and
 // the parents of orphans. A record that went in as it came clears what an older one
 // of the same key has left there.
@@ -62,7 +59,7 @@ func (d *Destination) putRejects(ctx context.Context, tx pgx.Tx, g *record.Group
 			ON CONFLICT (stream, record_key) DO UPDATE SET parent_key = excluded.parent_key, reason = excluded.reason, repaired = excluded.repaired,
 			body = excluded.body, body_bytes = excluded.body_bytes, run_id = excluded.run_id, last_seen_at = now()
 			RETURNING (SELECT rejected FROM old)`,
-			g.Stream, r.RejectKey(), r.Parent, reason, repaired, g.Kept(r.Record, body, maxBody), len(body), g.RunID).Scan(&rejected)
+			g.Stream, r.RejectKey(), r.Parent, reason, repaired, g.Kept(r.Record, body, record.MostListed), len(body), g.RunID).Scan(&rejected)
 		if err != nil {
 			return err
 		}

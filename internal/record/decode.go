@@ -13,6 +13,9 @@ import (
 // Real ones have 12 KB; the limit keeps a broken source from filling the memory.
 const MaxSize = 8 << 20
 
+// MostListed is how many bytes of a record are kept on the list of rejects at most.
+const MostListed = 1 << 20
+
 // Unreadable is the reject of an element that is no record at all.
 func Unreadable(raw []byte, reason string) Record {
 	return Record{JSON: bytes.Clone(raw), Reason: reason}

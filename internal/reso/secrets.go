@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"resoagent/internal/record"
 )
 
 // secrets finds the tokens in what a source says and takes them out. Some sources
@@ -116,13 +118,10 @@ func (s secrets) hide(text string) string {
 	return b.String()
 }
 
-// mostListed is how much of a record is kept on a list at most.
-const mostListed = 1 << 20
-
 // hideBeginning is hideBytes for a record that will be listed: of a large one as far
 // as it is kept, since looking for tokens takes longer than reading it.
 func (s secrets) hideBeginning(text []byte) []byte {
-	const most = mostListed + 128<<10 // what is taken out makes room
+	const most = record.MostListed + 128<<10 // what is taken out makes room
 	if len(text) <= most {
 		return s.hideBytes(text)
 	}
@@ -130,7 +129,7 @@ func (s secrets) hideBeginning(text []byte) []byte {
 	switch {
 	case &begin[0] == &text[0]:
 		return text // nothing was found
-	case len(begin) < mostListed: // so much was taken out that more of it is kept
+	case len(begin) < record.MostListed: // so much was taken out that more of it is kept
 		return s.hideBytes(text)
 	}
 	return slices.Concat(begin, text[most:])

@@ -14,9 +14,6 @@ import (
 	"resoagent/internal/record"
 )
 
-// maxBody is how much of a reject's bytes is kept.
-const maxBody = 1 << 20
-
 // Commit stores a group in one transaction; see the PostgreSQL destination for
 // the contract. A record that SQLite refuses becomes a reject at once: a failed
 // statement does not doom SQLite's transaction. There is one transaction at a
@@ -227,7 +224,7 @@ func (w *writer) list(ctx context.Context, r record.Entry) error {
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (stream, record_key) DO UPDATE SET
 		parent_key = excluded.parent_key, reason = excluded.reason, repaired = excluded.repaired, body = excluded.body,
 		body_bytes = excluded.body_bytes, run_id = excluded.run_id, last_seen_at = excluded.last_seen_at`,
-		w.g.Stream, r.RejectKey(), r.Parent, reason, repaired, w.g.Kept(r.Record, body, maxBody), len(body), w.g.RunID, now(), now())
+		w.g.Stream, r.RejectKey(), r.Parent, reason, repaired, w.g.Kept(r.Record, body, record.MostListed), len(body), w.g.RunID, now(), now())
 	return err
 }
 
