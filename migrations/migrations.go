@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 
-	template "github.com/DataDog/datadog-agent/pkg/template/text" // see CONTRIBUTING.md, Size
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
 )
@@ -199,32 +198,15 @@ func steps(d Dialect, schema string) ([]*goose.Migration, error) {
 		if err != nil {
 			return nil, fmt.Errorf("list migrations: %w", err)
 		}
-		body, err := script(name)
+		body, err := files.ReadFile(name)
 		if err != nil {
 			return nil, fmt.Errorf("read migration %s: %w", name, err)
 		}
 		out = append(out, goose.NewGoMigration(version, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
-			return execute(ctx, tx, d, schema, body)
+			return execute(ctx, tx, d, schema, string(body))
 		}}, nil))
 	}
 	return out, nil
-}
-
-// script reads a migration. Files are templates, for the sake of SQLite, which
-// has no functions of its own; what a file puts together stands in it alone, so
-// that it stays what it was.
-func script(name string) (string, error) {
-	body, err := files.ReadFile(name)
-	if err != nil {
-		return "", err
-	}
-	t, err := template.New(name).Parse(string(body))
-	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	err = t.Execute(&b, nil)
-	return b.String(), err
 }
 
 func execute(ctx context.Context, tx *sql.Tx, d Dialect, schema, body string) error {

@@ -2,112 +2,206 @@
 -- letters. The view of the listings is made again with another conversion; the
 -- indexes do not use it.
 
-{{/* The copy, where SQLite can read it: it gives up on JSON of more than a
-thousand levels, with an error that would stop the agent. */}}
-{{- define "copy"}}CASE WHEN json_valid(idx) THEN idx END{{end}}
 
-{{- define "kind"}}json_type({{template "copy"}}, '$.{{.}}'){{end}}
 
-{{- define "value"}}({{template "copy"}}) ->> '$.{{.}}'{{end}}
 
-{{- define "trimmed"}}trim({{template "value" .}}, ' ' || char(9, 10, 11, 12, 13)){{end}}
 
-{{/* Numbers and booleans as they are written. */}}
-{{- define "text"}}CASE {{template "kind" .}} WHEN 'text' THEN {{template "value" .}}
-    WHEN 'array' THEN NULL WHEN 'object' THEN NULL WHEN 'null' THEN NULL ELSE ({{template "copy"}}) -> '$.{{.}}' END{{end}}
 
-{{- define "word"}}CASE WHEN length(CAST({{template "value" .}} AS BLOB)) <= 512 THEN {{template "text" .}} END{{end}}
 
-{{/* 9e999 is infinity: more than a 64-bit float holds. */}}
-{{- define "number"}}nullif(nullif(CASE {{template "kind" .}} WHEN 'integer' THEN CAST({{template "value" .}} AS REAL)
-    WHEN 'real' THEN CASE WHEN length(({{template "copy"}}) -> '$.{{.}}') <= 400 THEN {{template "value" .}} END
-    WHEN 'text' THEN CASE WHEN {{template "numeric text" .}} THEN CAST({{template "trimmed" .}} AS REAL) END END, 9e999), -9e999){{end}}
 
-{{/* Whether a text has the form of a number: JSON takes it with a digit before
-and one behind, and it begins and ends like one without them. */}}
-{{- define "numeric text"}}length({{template "trimmed" .}}) <= 400 AND {{template "trimmed" .}} NOT GLOB '[+-][+-]*'
-    AND ltrim({{template "trimmed" .}}, '+-') GLOB '[0-9.]*' AND ltrim({{template "trimmed" .}}, '+-') <> '.'
-    AND {{template "trimmed" .}} NOT GLOB '*[eE+-]' AND json_valid('1' || ltrim({{template "trimmed" .}}, '+-') || '0'){{end}}
 
-{{/* A cast of text to NUMERIC is an integer where nothing is lost: 3.0, 2.0E7. */}}
-{{- define "integer"}}(SELECT CASE WHEN n THEN CASE typeof(CAST(s AS NUMERIC)) WHEN 'integer' THEN CAST(s AS NUMERIC) END END
-    FROM (SELECT {{template "trimmed" .}} AS s,
-    {{template "kind" .}} IN ('integer', 'real') OR {{template "kind" .}} = 'text' AND {{template "numeric text" .}} AS n)){{end}}
 
-{{- define "boolean"}}(SELECT CASE WHEN s IN ('true', 'y', 'yes', '1') THEN 1 WHEN s IN ('false', 'n', 'no', '0') THEN 0 END
-    FROM (SELECT lower({{template "trimmed" .}}) AS s)){{end}}
 
-{{/* t and z may be small (u), and seconds be left out: ':00' is put in where the
-zone, or nothing, follows the minutes. */}}
-{{- define "parts"}}(SELECT s, t, z, substr(s, 20, length(s) - 19 - length(z)) AS f FROM (SELECT s, t,
-    CASE WHEN s GLOB '*Z' THEN 'Z' WHEN length(s) >= 25 AND s GLOB '*[+-][0-9][0-9]:[0-9][0-9]' THEN substr(s, -6) ELSE '' END AS z
-    FROM (SELECT t, CASE WHEN u GLOB '????-??-??T??:??' OR u GLOB '????-??-??T??:??[Z+-]*' THEN substr(u, 1, 16) || ':00' || substr(u, 17) ELSE u END AS s
-    FROM (SELECT upper({{template "trimmed" .}}) AS u, {{template "kind" .}} AS t)))){{end}}
 
-{{/* '+0 days' makes SQLite count a day of 30 February as one of March. */}}
-{{- define "is time"}}strftime('%Y-%m-%dT%H:%M:%S', substr(s, 1, 19), '+0 days') = substr(s, 1, 19)
-    AND (f = '' OR f GLOB '.[0-9]*' AND substr(f, 2) NOT GLOB '*[^0-9]*') AND s >= '0001'
-    AND (length(z) < 6 OR substr(z, 2, 2) < '24' AND substr(z, 5, 2) < '60'){{end}}
 
-{{/* SQLite knows no zone beyond 14 hours, but counts by any. */}}
-{{- define "in UTC"}}strftime('%Y-%m-%dT%H:%M:%S', substr(s, 1, 19), CASE substr(z, 1, 1) WHEN '+' THEN '-' ELSE '+' END
-    || CASE WHEN length(z) = 6 THEN substr(z, 2) ELSE '00:00' END){{end}}
 
-{{- define "timestamp"}}(SELECT CASE WHEN t = 'text' AND {{template "is time"}} AND {{template "in UTC"}} BETWEEN '0001' AND ':'
-    THEN {{template "in UTC"}} || '.' || substr(substr(f, 2) || '000000', 1, 6) || 'Z' END FROM {{template "parts" .}}){{end}}
 
-{{- define "date"}}(SELECT CASE WHEN t = 'text' AND (s = date(s, '+0 days') AND s >= '0001' OR {{template "is time"}})
-    THEN substr(s, 1, 10) END FROM {{template "parts" .}}){{end}}
+
 
 DROP VIEW idx_listing;
 
 -- One feed, for public pages: nothing in it comes from anywhere but the IDX copy.
 CREATE VIEW idx_listing AS SELECT
   listing_key,
-  {{template "text" "ListingId"}} AS listing_id,
-  {{template "word" "StandardStatus"}} AS standard_status,
-  {{template "text" "MlsStatus"}} AS mls_status,
-  {{template "text" "ContractStatus"}} AS contract_status,
-  {{template "text" "TransactionType"}} AS transaction_type,
-  {{template "text" "PropertyType"}} AS property_type,
-  {{template "text" "PropertySubType"}} AS property_sub_type,
-  {{template "number" "ListPrice"}} AS list_price,
-  {{template "number" "OriginalListPrice"}} AS original_list_price,
-  {{template "number" "ClosePrice"}} AS close_price,
-  {{template "date" "CloseDate"}} AS close_date,
-  {{template "date" "ListingContractDate"}} AS listing_contract_date,
-  {{template "date" "ExpirationDate"}} AS expiration_date,
-  {{template "integer" "DaysOnMarket"}} AS days_on_market,
-  {{template "timestamp" "OriginalEntryTimestamp"}} AS original_entry_timestamp,
-  {{template "timestamp" "MajorChangeTimestamp"}} AS major_change_timestamp,
-  {{template "timestamp" "PriceChangeTimestamp"}} AS price_change_timestamp,
-  {{template "timestamp" "PhotosChangeTimestamp"}} AS photos_change_timestamp,
-  {{template "integer" "BedroomsTotal"}} AS bedrooms_total,
-  {{template "integer" "BathroomsTotalInteger"}} AS bathrooms_total_integer,
-  {{template "integer" "KitchensTotal"}} AS kitchens_total,
-  {{template "number" "ParkingTotal"}} AS parking_total,
-  {{template "text" "LivingAreaRange"}} AS living_area_range,
-  {{template "number" "BuildingAreaTotal"}} AS building_area_total,
-  {{template "number" "LotWidth"}} AS lot_width,
-  {{template "number" "LotDepth"}} AS lot_depth,
-  {{template "number" "LotSizeArea"}} AS lot_size_area,
-  {{template "text" "ApproximateAge"}} AS approximate_age,
-  {{template "number" "TaxAnnualAmount"}} AS tax_annual_amount,
-  {{template "number" "AssociationFee"}} AS association_fee,
-  {{template "text" "UnparsedAddress"}} AS unparsed_address,
-  {{template "text" "StreetNumber"}} AS street_number,
-  {{template "text" "StreetName"}} AS street_name,
-  {{template "text" "UnitNumber"}} AS unit_number,
-  {{template "word" "City"}} AS city,
-  {{template "text" "CityRegion"}} AS city_region,
-  {{template "text" "CountyOrParish"}} AS county_or_parish,
-  {{template "text" "StateOrProvince"}} AS state_or_province,
-  {{template "text" "PostalCode"}} AS postal_code,
-  {{template "number" "Latitude"}} AS latitude,
-  {{template "number" "Longitude"}} AS longitude,
-  {{template "text" "ListOfficeName"}} AS list_office_name,
-  {{template "boolean" "WaterfrontYN"}} AS waterfront_yn,
-  {{template "boolean" "InternetEntireListingDisplayYN"}} AS internet_entire_listing_display_yn,
+  CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.ListingId') WHEN 'text' THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.ListingId'
+    WHEN 'array' THEN NULL WHEN 'object' THEN NULL WHEN 'null' THEN NULL ELSE (CASE WHEN json_valid(idx) THEN idx END) -> '$.ListingId' END AS listing_id,
+  CASE WHEN length(CAST((CASE WHEN json_valid(idx) THEN idx END) ->> '$.StandardStatus' AS BLOB)) <= 512 THEN CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.StandardStatus') WHEN 'text' THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.StandardStatus'
+    WHEN 'array' THEN NULL WHEN 'object' THEN NULL WHEN 'null' THEN NULL ELSE (CASE WHEN json_valid(idx) THEN idx END) -> '$.StandardStatus' END END AS standard_status,
+  CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.MlsStatus') WHEN 'text' THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.MlsStatus'
+    WHEN 'array' THEN NULL WHEN 'object' THEN NULL WHEN 'null' THEN NULL ELSE (CASE WHEN json_valid(idx) THEN idx END) -> '$.MlsStatus' END AS mls_status,
+  CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.ContractStatus') WHEN 'text' THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.ContractStatus'
+    WHEN 'array' THEN NULL WHEN 'object' THEN NULL WHEN 'null' THEN NULL ELSE (CASE WHEN json_valid(idx) THEN idx END) -> '$.ContractStatus' END AS contract_status,
+  CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.TransactionType') WHEN 'text' THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.TransactionType'
+    WHEN 'array' THEN NULL WHEN 'object' THEN NULL WHEN 'null' THEN NULL ELSE (CASE WHEN json_valid(idx) THEN idx END) -> '$.TransactionType' END AS transaction_type,
+  CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.PropertyType') WHEN 'text' THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.PropertyType'
+    WHEN 'array' THEN NULL WHEN 'object' THEN NULL WHEN 'null' THEN NULL ELSE (CASE WHEN json_valid(idx) THEN idx END) -> '$.PropertyType' END AS property_type,
+  CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.PropertySubType') WHEN 'text' THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.PropertySubType'
+    WHEN 'array' THEN NULL WHEN 'object' THEN NULL WHEN 'null' THEN NULL ELSE (CASE WHEN json_valid(idx) THEN idx END) -> '$.PropertySubType' END AS property_sub_type,
+  nullif(nullif(CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.ListPrice') WHEN 'integer' THEN CAST((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ListPrice' AS REAL)
+    WHEN 'real' THEN CASE WHEN length((CASE WHEN json_valid(idx) THEN idx END) -> '$.ListPrice') <= 400 THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.ListPrice' END
+    WHEN 'text' THEN CASE WHEN length(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ListPrice', ' ' || char(9, 10, 11, 12, 13))) <= 400 AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ListPrice', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '[+-][+-]*'
+    AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ListPrice', ' ' || char(9, 10, 11, 12, 13)), '+-') GLOB '[0-9.]*' AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ListPrice', ' ' || char(9, 10, 11, 12, 13)), '+-') <> '.'
+    AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ListPrice', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '*[eE+-]' AND json_valid('1' || ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ListPrice', ' ' || char(9, 10, 11, 12, 13)), '+-') || '0') THEN CAST(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ListPrice', ' ' || char(9, 10, 11, 12, 13)) AS REAL) END END, 9e999), -9e999) AS list_price,
+  nullif(nullif(CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.OriginalListPrice') WHEN 'integer' THEN CAST((CASE WHEN json_valid(idx) THEN idx END) ->> '$.OriginalListPrice' AS REAL)
+    WHEN 'real' THEN CASE WHEN length((CASE WHEN json_valid(idx) THEN idx END) -> '$.OriginalListPrice') <= 400 THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.OriginalListPrice' END
+    WHEN 'text' THEN CASE WHEN length(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.OriginalListPrice', ' ' || char(9, 10, 11, 12, 13))) <= 400 AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.OriginalListPrice', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '[+-][+-]*'
+    AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.OriginalListPrice', ' ' || char(9, 10, 11, 12, 13)), '+-') GLOB '[0-9.]*' AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.OriginalListPrice', ' ' || char(9, 10, 11, 12, 13)), '+-') <> '.'
+    AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.OriginalListPrice', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '*[eE+-]' AND json_valid('1' || ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.OriginalListPrice', ' ' || char(9, 10, 11, 12, 13)), '+-') || '0') THEN CAST(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.OriginalListPrice', ' ' || char(9, 10, 11, 12, 13)) AS REAL) END END, 9e999), -9e999) AS original_list_price,
+  nullif(nullif(CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.ClosePrice') WHEN 'integer' THEN CAST((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ClosePrice' AS REAL)
+    WHEN 'real' THEN CASE WHEN length((CASE WHEN json_valid(idx) THEN idx END) -> '$.ClosePrice') <= 400 THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.ClosePrice' END
+    WHEN 'text' THEN CASE WHEN length(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ClosePrice', ' ' || char(9, 10, 11, 12, 13))) <= 400 AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ClosePrice', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '[+-][+-]*'
+    AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ClosePrice', ' ' || char(9, 10, 11, 12, 13)), '+-') GLOB '[0-9.]*' AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ClosePrice', ' ' || char(9, 10, 11, 12, 13)), '+-') <> '.'
+    AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ClosePrice', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '*[eE+-]' AND json_valid('1' || ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ClosePrice', ' ' || char(9, 10, 11, 12, 13)), '+-') || '0') THEN CAST(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ClosePrice', ' ' || char(9, 10, 11, 12, 13)) AS REAL) END END, 9e999), -9e999) AS close_price,
+  (SELECT CASE WHEN t = 'text' AND (s = date(s, '+0 days') AND s >= '0001' OR strftime('%Y-%m-%dT%H:%M:%S', substr(s, 1, 19), '+0 days') = substr(s, 1, 19)
+    AND (f = '' OR f GLOB '.[0-9]*' AND substr(f, 2) NOT GLOB '*[^0-9]*') AND s >= '0001'
+    AND (length(z) < 6 OR substr(z, 2, 2) < '24' AND substr(z, 5, 2) < '60'))
+    THEN substr(s, 1, 10) END FROM (SELECT s, t, z, substr(s, 20, length(s) - 19 - length(z)) AS f FROM (SELECT s, t,
+    CASE WHEN s GLOB '*Z' THEN 'Z' WHEN length(s) >= 25 AND s GLOB '*[+-][0-9][0-9]:[0-9][0-9]' THEN substr(s, -6) ELSE '' END AS z
+    FROM (SELECT t, CASE WHEN u GLOB '????-??-??T??:??' OR u GLOB '????-??-??T??:??[Z+-]*' THEN substr(u, 1, 16) || ':00' || substr(u, 17) ELSE u END AS s
+    FROM (SELECT upper(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.CloseDate', ' ' || char(9, 10, 11, 12, 13))) AS u, json_type(CASE WHEN json_valid(idx) THEN idx END, '$.CloseDate') AS t))))) AS close_date,
+  (SELECT CASE WHEN t = 'text' AND (s = date(s, '+0 days') AND s >= '0001' OR strftime('%Y-%m-%dT%H:%M:%S', substr(s, 1, 19), '+0 days') = substr(s, 1, 19)
+    AND (f = '' OR f GLOB '.[0-9]*' AND substr(f, 2) NOT GLOB '*[^0-9]*') AND s >= '0001'
+    AND (length(z) < 6 OR substr(z, 2, 2) < '24' AND substr(z, 5, 2) < '60'))
+    THEN substr(s, 1, 10) END FROM (SELECT s, t, z, substr(s, 20, length(s) - 19 - length(z)) AS f FROM (SELECT s, t,
+    CASE WHEN s GLOB '*Z' THEN 'Z' WHEN length(s) >= 25 AND s GLOB '*[+-][0-9][0-9]:[0-9][0-9]' THEN substr(s, -6) ELSE '' END AS z
+    FROM (SELECT t, CASE WHEN u GLOB '????-??-??T??:??' OR u GLOB '????-??-??T??:??[Z+-]*' THEN substr(u, 1, 16) || ':00' || substr(u, 17) ELSE u END AS s
+    FROM (SELECT upper(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ListingContractDate', ' ' || char(9, 10, 11, 12, 13))) AS u, json_type(CASE WHEN json_valid(idx) THEN idx END, '$.ListingContractDate') AS t))))) AS listing_contract_date,
+  (SELECT CASE WHEN t = 'text' AND (s = date(s, '+0 days') AND s >= '0001' OR strftime('%Y-%m-%dT%H:%M:%S', substr(s, 1, 19), '+0 days') = substr(s, 1, 19)
+    AND (f = '' OR f GLOB '.[0-9]*' AND substr(f, 2) NOT GLOB '*[^0-9]*') AND s >= '0001'
+    AND (length(z) < 6 OR substr(z, 2, 2) < '24' AND substr(z, 5, 2) < '60'))
+    THEN substr(s, 1, 10) END FROM (SELECT s, t, z, substr(s, 20, length(s) - 19 - length(z)) AS f FROM (SELECT s, t,
+    CASE WHEN s GLOB '*Z' THEN 'Z' WHEN length(s) >= 25 AND s GLOB '*[+-][0-9][0-9]:[0-9][0-9]' THEN substr(s, -6) ELSE '' END AS z
+    FROM (SELECT t, CASE WHEN u GLOB '????-??-??T??:??' OR u GLOB '????-??-??T??:??[Z+-]*' THEN substr(u, 1, 16) || ':00' || substr(u, 17) ELSE u END AS s
+    FROM (SELECT upper(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ExpirationDate', ' ' || char(9, 10, 11, 12, 13))) AS u, json_type(CASE WHEN json_valid(idx) THEN idx END, '$.ExpirationDate') AS t))))) AS expiration_date,
+  (SELECT CASE WHEN n THEN CASE typeof(CAST(s AS NUMERIC)) WHEN 'integer' THEN CAST(s AS NUMERIC) END END
+    FROM (SELECT trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.DaysOnMarket', ' ' || char(9, 10, 11, 12, 13)) AS s,
+    json_type(CASE WHEN json_valid(idx) THEN idx END, '$.DaysOnMarket') IN ('integer', 'real') OR json_type(CASE WHEN json_valid(idx) THEN idx END, '$.DaysOnMarket') = 'text' AND length(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.DaysOnMarket', ' ' || char(9, 10, 11, 12, 13))) <= 400 AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.DaysOnMarket', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '[+-][+-]*'
+    AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.DaysOnMarket', ' ' || char(9, 10, 11, 12, 13)), '+-') GLOB '[0-9.]*' AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.DaysOnMarket', ' ' || char(9, 10, 11, 12, 13)), '+-') <> '.'
+    AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.DaysOnMarket', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '*[eE+-]' AND json_valid('1' || ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.DaysOnMarket', ' ' || char(9, 10, 11, 12, 13)), '+-') || '0') AS n)) AS days_on_market,
+  (SELECT CASE WHEN t = 'text' AND strftime('%Y-%m-%dT%H:%M:%S', substr(s, 1, 19), '+0 days') = substr(s, 1, 19)
+    AND (f = '' OR f GLOB '.[0-9]*' AND substr(f, 2) NOT GLOB '*[^0-9]*') AND s >= '0001'
+    AND (length(z) < 6 OR substr(z, 2, 2) < '24' AND substr(z, 5, 2) < '60') AND strftime('%Y-%m-%dT%H:%M:%S', substr(s, 1, 19), CASE substr(z, 1, 1) WHEN '+' THEN '-' ELSE '+' END
+    || CASE WHEN length(z) = 6 THEN substr(z, 2) ELSE '00:00' END) BETWEEN '0001' AND ':'
+    THEN strftime('%Y-%m-%dT%H:%M:%S', substr(s, 1, 19), CASE substr(z, 1, 1) WHEN '+' THEN '-' ELSE '+' END
+    || CASE WHEN length(z) = 6 THEN substr(z, 2) ELSE '00:00' END) || '.' || substr(substr(f, 2) || '000000', 1, 6) || 'Z' END FROM (SELECT s, t, z, substr(s, 20, length(s) - 19 - length(z)) AS f FROM (SELECT s, t,
+    CASE WHEN s GLOB '*Z' THEN 'Z' WHEN length(s) >= 25 AND s GLOB '*[+-][0-9][0-9]:[0-9][0-9]' THEN substr(s, -6) ELSE '' END AS z
+    FROM (SELECT t, CASE WHEN u GLOB '????-??-??T??:??' OR u GLOB '????-??-??T??:??[Z+-]*' THEN substr(u, 1, 16) || ':00' || substr(u, 17) ELSE u END AS s
+    FROM (SELECT upper(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.OriginalEntryTimestamp', ' ' || char(9, 10, 11, 12, 13))) AS u, json_type(CASE WHEN json_valid(idx) THEN idx END, '$.OriginalEntryTimestamp') AS t))))) AS original_entry_timestamp,
+  (SELECT CASE WHEN t = 'text' AND strftime('%Y-%m-%dT%H:%M:%S', substr(s, 1, 19), '+0 days') = substr(s, 1, 19)
+    AND (f = '' OR f GLOB '.[0-9]*' AND substr(f, 2) NOT GLOB '*[^0-9]*') AND s >= '0001'
+    AND (length(z) < 6 OR substr(z, 2, 2) < '24' AND substr(z, 5, 2) < '60') AND strftime('%Y-%m-%dT%H:%M:%S', substr(s, 1, 19), CASE substr(z, 1, 1) WHEN '+' THEN '-' ELSE '+' END
+    || CASE WHEN length(z) = 6 THEN substr(z, 2) ELSE '00:00' END) BETWEEN '0001' AND ':'
+    THEN strftime('%Y-%m-%dT%H:%M:%S', substr(s, 1, 19), CASE substr(z, 1, 1) WHEN '+' THEN '-' ELSE '+' END
+    || CASE WHEN length(z) = 6 THEN substr(z, 2) ELSE '00:00' END) || '.' || substr(substr(f, 2) || '000000', 1, 6) || 'Z' END FROM (SELECT s, t, z, substr(s, 20, length(s) - 19 - length(z)) AS f FROM (SELECT s, t,
+    CASE WHEN s GLOB '*Z' THEN 'Z' WHEN length(s) >= 25 AND s GLOB '*[+-][0-9][0-9]:[0-9][0-9]' THEN substr(s, -6) ELSE '' END AS z
+    FROM (SELECT t, CASE WHEN u GLOB '????-??-??T??:??' OR u GLOB '????-??-??T??:??[Z+-]*' THEN substr(u, 1, 16) || ':00' || substr(u, 17) ELSE u END AS s
+    FROM (SELECT upper(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.MajorChangeTimestamp', ' ' || char(9, 10, 11, 12, 13))) AS u, json_type(CASE WHEN json_valid(idx) THEN idx END, '$.MajorChangeTimestamp') AS t))))) AS major_change_timestamp,
+  (SELECT CASE WHEN t = 'text' AND strftime('%Y-%m-%dT%H:%M:%S', substr(s, 1, 19), '+0 days') = substr(s, 1, 19)
+    AND (f = '' OR f GLOB '.[0-9]*' AND substr(f, 2) NOT GLOB '*[^0-9]*') AND s >= '0001'
+    AND (length(z) < 6 OR substr(z, 2, 2) < '24' AND substr(z, 5, 2) < '60') AND strftime('%Y-%m-%dT%H:%M:%S', substr(s, 1, 19), CASE substr(z, 1, 1) WHEN '+' THEN '-' ELSE '+' END
+    || CASE WHEN length(z) = 6 THEN substr(z, 2) ELSE '00:00' END) BETWEEN '0001' AND ':'
+    THEN strftime('%Y-%m-%dT%H:%M:%S', substr(s, 1, 19), CASE substr(z, 1, 1) WHEN '+' THEN '-' ELSE '+' END
+    || CASE WHEN length(z) = 6 THEN substr(z, 2) ELSE '00:00' END) || '.' || substr(substr(f, 2) || '000000', 1, 6) || 'Z' END FROM (SELECT s, t, z, substr(s, 20, length(s) - 19 - length(z)) AS f FROM (SELECT s, t,
+    CASE WHEN s GLOB '*Z' THEN 'Z' WHEN length(s) >= 25 AND s GLOB '*[+-][0-9][0-9]:[0-9][0-9]' THEN substr(s, -6) ELSE '' END AS z
+    FROM (SELECT t, CASE WHEN u GLOB '????-??-??T??:??' OR u GLOB '????-??-??T??:??[Z+-]*' THEN substr(u, 1, 16) || ':00' || substr(u, 17) ELSE u END AS s
+    FROM (SELECT upper(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.PriceChangeTimestamp', ' ' || char(9, 10, 11, 12, 13))) AS u, json_type(CASE WHEN json_valid(idx) THEN idx END, '$.PriceChangeTimestamp') AS t))))) AS price_change_timestamp,
+  (SELECT CASE WHEN t = 'text' AND strftime('%Y-%m-%dT%H:%M:%S', substr(s, 1, 19), '+0 days') = substr(s, 1, 19)
+    AND (f = '' OR f GLOB '.[0-9]*' AND substr(f, 2) NOT GLOB '*[^0-9]*') AND s >= '0001'
+    AND (length(z) < 6 OR substr(z, 2, 2) < '24' AND substr(z, 5, 2) < '60') AND strftime('%Y-%m-%dT%H:%M:%S', substr(s, 1, 19), CASE substr(z, 1, 1) WHEN '+' THEN '-' ELSE '+' END
+    || CASE WHEN length(z) = 6 THEN substr(z, 2) ELSE '00:00' END) BETWEEN '0001' AND ':'
+    THEN strftime('%Y-%m-%dT%H:%M:%S', substr(s, 1, 19), CASE substr(z, 1, 1) WHEN '+' THEN '-' ELSE '+' END
+    || CASE WHEN length(z) = 6 THEN substr(z, 2) ELSE '00:00' END) || '.' || substr(substr(f, 2) || '000000', 1, 6) || 'Z' END FROM (SELECT s, t, z, substr(s, 20, length(s) - 19 - length(z)) AS f FROM (SELECT s, t,
+    CASE WHEN s GLOB '*Z' THEN 'Z' WHEN length(s) >= 25 AND s GLOB '*[+-][0-9][0-9]:[0-9][0-9]' THEN substr(s, -6) ELSE '' END AS z
+    FROM (SELECT t, CASE WHEN u GLOB '????-??-??T??:??' OR u GLOB '????-??-??T??:??[Z+-]*' THEN substr(u, 1, 16) || ':00' || substr(u, 17) ELSE u END AS s
+    FROM (SELECT upper(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.PhotosChangeTimestamp', ' ' || char(9, 10, 11, 12, 13))) AS u, json_type(CASE WHEN json_valid(idx) THEN idx END, '$.PhotosChangeTimestamp') AS t))))) AS photos_change_timestamp,
+  (SELECT CASE WHEN n THEN CASE typeof(CAST(s AS NUMERIC)) WHEN 'integer' THEN CAST(s AS NUMERIC) END END
+    FROM (SELECT trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.BedroomsTotal', ' ' || char(9, 10, 11, 12, 13)) AS s,
+    json_type(CASE WHEN json_valid(idx) THEN idx END, '$.BedroomsTotal') IN ('integer', 'real') OR json_type(CASE WHEN json_valid(idx) THEN idx END, '$.BedroomsTotal') = 'text' AND length(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.BedroomsTotal', ' ' || char(9, 10, 11, 12, 13))) <= 400 AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.BedroomsTotal', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '[+-][+-]*'
+    AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.BedroomsTotal', ' ' || char(9, 10, 11, 12, 13)), '+-') GLOB '[0-9.]*' AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.BedroomsTotal', ' ' || char(9, 10, 11, 12, 13)), '+-') <> '.'
+    AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.BedroomsTotal', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '*[eE+-]' AND json_valid('1' || ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.BedroomsTotal', ' ' || char(9, 10, 11, 12, 13)), '+-') || '0') AS n)) AS bedrooms_total,
+  (SELECT CASE WHEN n THEN CASE typeof(CAST(s AS NUMERIC)) WHEN 'integer' THEN CAST(s AS NUMERIC) END END
+    FROM (SELECT trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.BathroomsTotalInteger', ' ' || char(9, 10, 11, 12, 13)) AS s,
+    json_type(CASE WHEN json_valid(idx) THEN idx END, '$.BathroomsTotalInteger') IN ('integer', 'real') OR json_type(CASE WHEN json_valid(idx) THEN idx END, '$.BathroomsTotalInteger') = 'text' AND length(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.BathroomsTotalInteger', ' ' || char(9, 10, 11, 12, 13))) <= 400 AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.BathroomsTotalInteger', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '[+-][+-]*'
+    AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.BathroomsTotalInteger', ' ' || char(9, 10, 11, 12, 13)), '+-') GLOB '[0-9.]*' AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.BathroomsTotalInteger', ' ' || char(9, 10, 11, 12, 13)), '+-') <> '.'
+    AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.BathroomsTotalInteger', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '*[eE+-]' AND json_valid('1' || ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.BathroomsTotalInteger', ' ' || char(9, 10, 11, 12, 13)), '+-') || '0') AS n)) AS bathrooms_total_integer,
+  (SELECT CASE WHEN n THEN CASE typeof(CAST(s AS NUMERIC)) WHEN 'integer' THEN CAST(s AS NUMERIC) END END
+    FROM (SELECT trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.KitchensTotal', ' ' || char(9, 10, 11, 12, 13)) AS s,
+    json_type(CASE WHEN json_valid(idx) THEN idx END, '$.KitchensTotal') IN ('integer', 'real') OR json_type(CASE WHEN json_valid(idx) THEN idx END, '$.KitchensTotal') = 'text' AND length(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.KitchensTotal', ' ' || char(9, 10, 11, 12, 13))) <= 400 AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.KitchensTotal', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '[+-][+-]*'
+    AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.KitchensTotal', ' ' || char(9, 10, 11, 12, 13)), '+-') GLOB '[0-9.]*' AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.KitchensTotal', ' ' || char(9, 10, 11, 12, 13)), '+-') <> '.'
+    AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.KitchensTotal', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '*[eE+-]' AND json_valid('1' || ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.KitchensTotal', ' ' || char(9, 10, 11, 12, 13)), '+-') || '0') AS n)) AS kitchens_total,
+  nullif(nullif(CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.ParkingTotal') WHEN 'integer' THEN CAST((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ParkingTotal' AS REAL)
+    WHEN 'real' THEN CASE WHEN length((CASE WHEN json_valid(idx) THEN idx END) -> '$.ParkingTotal') <= 400 THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.ParkingTotal' END
+    WHEN 'text' THEN CASE WHEN length(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ParkingTotal', ' ' || char(9, 10, 11, 12, 13))) <= 400 AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ParkingTotal', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '[+-][+-]*'
+    AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ParkingTotal', ' ' || char(9, 10, 11, 12, 13)), '+-') GLOB '[0-9.]*' AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ParkingTotal', ' ' || char(9, 10, 11, 12, 13)), '+-') <> '.'
+    AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ParkingTotal', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '*[eE+-]' AND json_valid('1' || ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ParkingTotal', ' ' || char(9, 10, 11, 12, 13)), '+-') || '0') THEN CAST(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.ParkingTotal', ' ' || char(9, 10, 11, 12, 13)) AS REAL) END END, 9e999), -9e999) AS parking_total,
+  CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.LivingAreaRange') WHEN 'text' THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.LivingAreaRange'
+    WHEN 'array' THEN NULL WHEN 'object' THEN NULL WHEN 'null' THEN NULL ELSE (CASE WHEN json_valid(idx) THEN idx END) -> '$.LivingAreaRange' END AS living_area_range,
+  nullif(nullif(CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.BuildingAreaTotal') WHEN 'integer' THEN CAST((CASE WHEN json_valid(idx) THEN idx END) ->> '$.BuildingAreaTotal' AS REAL)
+    WHEN 'real' THEN CASE WHEN length((CASE WHEN json_valid(idx) THEN idx END) -> '$.BuildingAreaTotal') <= 400 THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.BuildingAreaTotal' END
+    WHEN 'text' THEN CASE WHEN length(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.BuildingAreaTotal', ' ' || char(9, 10, 11, 12, 13))) <= 400 AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.BuildingAreaTotal', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '[+-][+-]*'
+    AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.BuildingAreaTotal', ' ' || char(9, 10, 11, 12, 13)), '+-') GLOB '[0-9.]*' AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.BuildingAreaTotal', ' ' || char(9, 10, 11, 12, 13)), '+-') <> '.'
+    AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.BuildingAreaTotal', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '*[eE+-]' AND json_valid('1' || ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.BuildingAreaTotal', ' ' || char(9, 10, 11, 12, 13)), '+-') || '0') THEN CAST(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.BuildingAreaTotal', ' ' || char(9, 10, 11, 12, 13)) AS REAL) END END, 9e999), -9e999) AS building_area_total,
+  nullif(nullif(CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.LotWidth') WHEN 'integer' THEN CAST((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotWidth' AS REAL)
+    WHEN 'real' THEN CASE WHEN length((CASE WHEN json_valid(idx) THEN idx END) -> '$.LotWidth') <= 400 THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotWidth' END
+    WHEN 'text' THEN CASE WHEN length(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotWidth', ' ' || char(9, 10, 11, 12, 13))) <= 400 AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotWidth', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '[+-][+-]*'
+    AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotWidth', ' ' || char(9, 10, 11, 12, 13)), '+-') GLOB '[0-9.]*' AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotWidth', ' ' || char(9, 10, 11, 12, 13)), '+-') <> '.'
+    AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotWidth', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '*[eE+-]' AND json_valid('1' || ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotWidth', ' ' || char(9, 10, 11, 12, 13)), '+-') || '0') THEN CAST(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotWidth', ' ' || char(9, 10, 11, 12, 13)) AS REAL) END END, 9e999), -9e999) AS lot_width,
+  nullif(nullif(CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.LotDepth') WHEN 'integer' THEN CAST((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotDepth' AS REAL)
+    WHEN 'real' THEN CASE WHEN length((CASE WHEN json_valid(idx) THEN idx END) -> '$.LotDepth') <= 400 THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotDepth' END
+    WHEN 'text' THEN CASE WHEN length(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotDepth', ' ' || char(9, 10, 11, 12, 13))) <= 400 AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotDepth', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '[+-][+-]*'
+    AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotDepth', ' ' || char(9, 10, 11, 12, 13)), '+-') GLOB '[0-9.]*' AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotDepth', ' ' || char(9, 10, 11, 12, 13)), '+-') <> '.'
+    AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotDepth', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '*[eE+-]' AND json_valid('1' || ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotDepth', ' ' || char(9, 10, 11, 12, 13)), '+-') || '0') THEN CAST(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotDepth', ' ' || char(9, 10, 11, 12, 13)) AS REAL) END END, 9e999), -9e999) AS lot_depth,
+  nullif(nullif(CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.LotSizeArea') WHEN 'integer' THEN CAST((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotSizeArea' AS REAL)
+    WHEN 'real' THEN CASE WHEN length((CASE WHEN json_valid(idx) THEN idx END) -> '$.LotSizeArea') <= 400 THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotSizeArea' END
+    WHEN 'text' THEN CASE WHEN length(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotSizeArea', ' ' || char(9, 10, 11, 12, 13))) <= 400 AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotSizeArea', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '[+-][+-]*'
+    AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotSizeArea', ' ' || char(9, 10, 11, 12, 13)), '+-') GLOB '[0-9.]*' AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotSizeArea', ' ' || char(9, 10, 11, 12, 13)), '+-') <> '.'
+    AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotSizeArea', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '*[eE+-]' AND json_valid('1' || ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotSizeArea', ' ' || char(9, 10, 11, 12, 13)), '+-') || '0') THEN CAST(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.LotSizeArea', ' ' || char(9, 10, 11, 12, 13)) AS REAL) END END, 9e999), -9e999) AS lot_size_area,
+  CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.ApproximateAge') WHEN 'text' THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.ApproximateAge'
+    WHEN 'array' THEN NULL WHEN 'object' THEN NULL WHEN 'null' THEN NULL ELSE (CASE WHEN json_valid(idx) THEN idx END) -> '$.ApproximateAge' END AS approximate_age,
+  nullif(nullif(CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.TaxAnnualAmount') WHEN 'integer' THEN CAST((CASE WHEN json_valid(idx) THEN idx END) ->> '$.TaxAnnualAmount' AS REAL)
+    WHEN 'real' THEN CASE WHEN length((CASE WHEN json_valid(idx) THEN idx END) -> '$.TaxAnnualAmount') <= 400 THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.TaxAnnualAmount' END
+    WHEN 'text' THEN CASE WHEN length(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.TaxAnnualAmount', ' ' || char(9, 10, 11, 12, 13))) <= 400 AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.TaxAnnualAmount', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '[+-][+-]*'
+    AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.TaxAnnualAmount', ' ' || char(9, 10, 11, 12, 13)), '+-') GLOB '[0-9.]*' AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.TaxAnnualAmount', ' ' || char(9, 10, 11, 12, 13)), '+-') <> '.'
+    AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.TaxAnnualAmount', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '*[eE+-]' AND json_valid('1' || ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.TaxAnnualAmount', ' ' || char(9, 10, 11, 12, 13)), '+-') || '0') THEN CAST(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.TaxAnnualAmount', ' ' || char(9, 10, 11, 12, 13)) AS REAL) END END, 9e999), -9e999) AS tax_annual_amount,
+  nullif(nullif(CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.AssociationFee') WHEN 'integer' THEN CAST((CASE WHEN json_valid(idx) THEN idx END) ->> '$.AssociationFee' AS REAL)
+    WHEN 'real' THEN CASE WHEN length((CASE WHEN json_valid(idx) THEN idx END) -> '$.AssociationFee') <= 400 THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.AssociationFee' END
+    WHEN 'text' THEN CASE WHEN length(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.AssociationFee', ' ' || char(9, 10, 11, 12, 13))) <= 400 AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.AssociationFee', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '[+-][+-]*'
+    AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.AssociationFee', ' ' || char(9, 10, 11, 12, 13)), '+-') GLOB '[0-9.]*' AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.AssociationFee', ' ' || char(9, 10, 11, 12, 13)), '+-') <> '.'
+    AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.AssociationFee', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '*[eE+-]' AND json_valid('1' || ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.AssociationFee', ' ' || char(9, 10, 11, 12, 13)), '+-') || '0') THEN CAST(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.AssociationFee', ' ' || char(9, 10, 11, 12, 13)) AS REAL) END END, 9e999), -9e999) AS association_fee,
+  CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.UnparsedAddress') WHEN 'text' THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.UnparsedAddress'
+    WHEN 'array' THEN NULL WHEN 'object' THEN NULL WHEN 'null' THEN NULL ELSE (CASE WHEN json_valid(idx) THEN idx END) -> '$.UnparsedAddress' END AS unparsed_address,
+  CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.StreetNumber') WHEN 'text' THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.StreetNumber'
+    WHEN 'array' THEN NULL WHEN 'object' THEN NULL WHEN 'null' THEN NULL ELSE (CASE WHEN json_valid(idx) THEN idx END) -> '$.StreetNumber' END AS street_number,
+  CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.StreetName') WHEN 'text' THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.StreetName'
+    WHEN 'array' THEN NULL WHEN 'object' THEN NULL WHEN 'null' THEN NULL ELSE (CASE WHEN json_valid(idx) THEN idx END) -> '$.StreetName' END AS street_name,
+  CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.UnitNumber') WHEN 'text' THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.UnitNumber'
+    WHEN 'array' THEN NULL WHEN 'object' THEN NULL WHEN 'null' THEN NULL ELSE (CASE WHEN json_valid(idx) THEN idx END) -> '$.UnitNumber' END AS unit_number,
+  CASE WHEN length(CAST((CASE WHEN json_valid(idx) THEN idx END) ->> '$.City' AS BLOB)) <= 512 THEN CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.City') WHEN 'text' THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.City'
+    WHEN 'array' THEN NULL WHEN 'object' THEN NULL WHEN 'null' THEN NULL ELSE (CASE WHEN json_valid(idx) THEN idx END) -> '$.City' END END AS city,
+  CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.CityRegion') WHEN 'text' THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.CityRegion'
+    WHEN 'array' THEN NULL WHEN 'object' THEN NULL WHEN 'null' THEN NULL ELSE (CASE WHEN json_valid(idx) THEN idx END) -> '$.CityRegion' END AS city_region,
+  CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.CountyOrParish') WHEN 'text' THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.CountyOrParish'
+    WHEN 'array' THEN NULL WHEN 'object' THEN NULL WHEN 'null' THEN NULL ELSE (CASE WHEN json_valid(idx) THEN idx END) -> '$.CountyOrParish' END AS county_or_parish,
+  CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.StateOrProvince') WHEN 'text' THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.StateOrProvince'
+    WHEN 'array' THEN NULL WHEN 'object' THEN NULL WHEN 'null' THEN NULL ELSE (CASE WHEN json_valid(idx) THEN idx END) -> '$.StateOrProvince' END AS state_or_province,
+  CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.PostalCode') WHEN 'text' THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.PostalCode'
+    WHEN 'array' THEN NULL WHEN 'object' THEN NULL WHEN 'null' THEN NULL ELSE (CASE WHEN json_valid(idx) THEN idx END) -> '$.PostalCode' END AS postal_code,
+  nullif(nullif(CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.Latitude') WHEN 'integer' THEN CAST((CASE WHEN json_valid(idx) THEN idx END) ->> '$.Latitude' AS REAL)
+    WHEN 'real' THEN CASE WHEN length((CASE WHEN json_valid(idx) THEN idx END) -> '$.Latitude') <= 400 THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.Latitude' END
+    WHEN 'text' THEN CASE WHEN length(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.Latitude', ' ' || char(9, 10, 11, 12, 13))) <= 400 AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.Latitude', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '[+-][+-]*'
+    AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.Latitude', ' ' || char(9, 10, 11, 12, 13)), '+-') GLOB '[0-9.]*' AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.Latitude', ' ' || char(9, 10, 11, 12, 13)), '+-') <> '.'
+    AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.Latitude', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '*[eE+-]' AND json_valid('1' || ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.Latitude', ' ' || char(9, 10, 11, 12, 13)), '+-') || '0') THEN CAST(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.Latitude', ' ' || char(9, 10, 11, 12, 13)) AS REAL) END END, 9e999), -9e999) AS latitude,
+  nullif(nullif(CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.Longitude') WHEN 'integer' THEN CAST((CASE WHEN json_valid(idx) THEN idx END) ->> '$.Longitude' AS REAL)
+    WHEN 'real' THEN CASE WHEN length((CASE WHEN json_valid(idx) THEN idx END) -> '$.Longitude') <= 400 THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.Longitude' END
+    WHEN 'text' THEN CASE WHEN length(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.Longitude', ' ' || char(9, 10, 11, 12, 13))) <= 400 AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.Longitude', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '[+-][+-]*'
+    AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.Longitude', ' ' || char(9, 10, 11, 12, 13)), '+-') GLOB '[0-9.]*' AND ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.Longitude', ' ' || char(9, 10, 11, 12, 13)), '+-') <> '.'
+    AND trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.Longitude', ' ' || char(9, 10, 11, 12, 13)) NOT GLOB '*[eE+-]' AND json_valid('1' || ltrim(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.Longitude', ' ' || char(9, 10, 11, 12, 13)), '+-') || '0') THEN CAST(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.Longitude', ' ' || char(9, 10, 11, 12, 13)) AS REAL) END END, 9e999), -9e999) AS longitude,
+  CASE json_type(CASE WHEN json_valid(idx) THEN idx END, '$.ListOfficeName') WHEN 'text' THEN (CASE WHEN json_valid(idx) THEN idx END) ->> '$.ListOfficeName'
+    WHEN 'array' THEN NULL WHEN 'object' THEN NULL WHEN 'null' THEN NULL ELSE (CASE WHEN json_valid(idx) THEN idx END) -> '$.ListOfficeName' END AS list_office_name,
+  (SELECT CASE WHEN s IN ('true', 'y', 'yes', '1') THEN 1 WHEN s IN ('false', 'n', 'no', '0') THEN 0 END
+    FROM (SELECT lower(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.WaterfrontYN', ' ' || char(9, 10, 11, 12, 13))) AS s)) AS waterfront_yn,
+  (SELECT CASE WHEN s IN ('true', 'y', 'yes', '1') THEN 1 WHEN s IN ('false', 'n', 'no', '0') THEN 0 END
+    FROM (SELECT lower(trim((CASE WHEN json_valid(idx) THEN idx END) ->> '$.InternetEntireListingDisplayYN', ' ' || char(9, 10, 11, 12, 13))) AS s)) AS internet_entire_listing_display_yn,
   idx_timestamp AS modification_timestamp,
   idx AS record
 FROM Property WHERE idx IS NOT NULL;
