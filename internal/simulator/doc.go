@@ -1,6 +1,7 @@
 // Package simulator is a RESO Web API (OData v4, JSON) in one http.Handler: a
-// made-up MLS with listings, photos, rooms and open houses, which behaves the
-// way the PropTx/AMPRE service is known to behave, and misbehaves on request.
+// made-up MLS with listings, photos, rooms and open houses, and with whatever
+// else Options.Extra adds, which behaves the way the PropTx/AMPRE service is
+// known to behave, and misbehaves on request.
 //
 // Rows are not stored. A row is sixteen bytes (timestamp, parent, ordinal,
 // flags); everything else about it, its key included, is computed from the

@@ -35,7 +35,7 @@ func (s *Simulator) Touch(resource, key string, at time.Time, changes map[string
 }
 
 func (s *Simulator) touchParent(t *table, id int32, at time.Time) error {
-	if t.listings == nil || t.def.name == OpenHouse {
+	if t.listings == nil || t.def.moves == "" {
 		return nil
 	}
 	r := t.record(id, WholeSeconds)
@@ -50,8 +50,8 @@ func (s *Simulator) touchParent(t *table, id int32, at time.Time) error {
 	when := time.UnixMicro(listing.row.at)
 	var changes map[string]any
 	switch {
-	case t.def.name == Media:
-		changes = map[string]any{"PhotosChangeTimestamp": at.UTC().Format("2006-01-02T15:04:05Z")}
+	case t.def.moves != t.listings.def.stamps[0]:
+		changes = map[string]any{t.def.moves: at.UTC().Format("2006-01-02T15:04:05Z")}
 	case at.After(when):
 		when = at
 	default:
@@ -110,7 +110,8 @@ func (t *table) encode(values map[string]any) (map[string]json.RawMessage, error
 
 // setVisible decides from a listing's own values whether IDX may see it.
 func (t *table) setVisible(id int32) {
-	if t.listings != nil {
+	if t.def.name != Property {
+		t.rows[id].state |= inIDX
 		return
 	}
 	c := cursor{table: t}

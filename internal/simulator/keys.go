@@ -9,15 +9,20 @@ import (
 // that a key leads back to its row without an index over millions of them.
 // Their shapes differ on purpose (length, case, digits): clients that compare
 // keys themselves should come to grief under at least one Collation.
+type keys struct {
+	write func(dst []byte, parent, seq int) []byte
+	find  func(key string) (parent, seq int, ok bool)
+}
+
 const (
 	listingKeyPrime   = 11_999_989
 	listingKeyLowest  = 1_000_000
 	openHouseKeyPrime = 1_000_000_007
 	officeKeyLowest   = 100_000
 
-	mediaKeyText = 36
-	roomKeyText  = 11
-	base62       = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	uuidText    = 36
+	roomKeyText = 11
+	base62      = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
 
 // appendListingKey writes a key such as W1234567 or C12345678.
@@ -60,11 +65,30 @@ func (w *world) parentOf(key string) (parent int, ok bool) {
 
 func place20(parent, seq int) uint64 { return uint64(parent)<<20 | uint64(seq) }
 
-// appendMediaKey writes 36 characters that look like a UUID, one in ten in
+func (w *world) listingKeyed() keys {
+	return keys{
+		func(dst []byte, listing, _ int) []byte { return w.appendListingKey(dst, listing) },
+		func(key string) (listing, seq int, ok bool) {
+			listing, ok = w.parentOf(key)
+			return listing, 0, ok
+		},
+	}
+}
+
+// uuidKeyed are keys of 36 characters that look like a UUID, one in ten in
 // capitals.
-func (w *world) appendMediaKey(dst []byte, parent, seq int) []byte {
-	high := scramble(place20(parent, seq) ^ w.mediaSalt)
-	return appendUUID(dst, high, scramble(high+1), high%10 == 0)
+func uuidKeyed(salt uint64) keys {
+	return keys{
+		func(dst []byte, parent, seq int) []byte {
+			high := scramble(place20(parent, seq) ^ salt)
+			return appendUUID(dst, high, scramble(high+1), high%10 == 0)
+		},
+		func(key string) (parent, seq int, ok bool) {
+			at, ok := highOf(key)
+			at = unscramble(at) ^ salt
+			return int(at >> 20), int(at & (1<<20 - 1)), ok
+		},
+	}
 }
 
 func appendUUID(dst []byte, high, low uint64, capitals bool) []byte {
@@ -85,20 +109,19 @@ func appendUUID(dst []byte, high, low uint64, capitals bool) []byte {
 	return dst
 }
 
-func (w *world) mediaOf(key string) (parent, seq int, ok bool) {
-	if len(key) != mediaKeyText {
-		return 0, 0, false
+// highOf reads the first half of a UUID.
+func highOf(key string) (high uint64, ok bool) {
+	if len(key) != uuidText {
+		return 0, false
 	}
 	bits, err := hex.DecodeString(key[:8] + key[9:13] + key[14:18])
 	if err != nil {
-		return 0, 0, false
+		return 0, false
 	}
-	var high uint64
 	for _, b := range bits {
 		high = high<<8 | uint64(b)
 	}
-	at := unscramble(high) ^ w.mediaSalt
-	return int(at >> 20), int(at & (1<<20 - 1)), at>>20 < uint64(w.owners)
+	return high, true
 }
 
 // appendRoomKey writes 11 characters of both cases and digits.
@@ -131,7 +154,7 @@ func (w *world) roomOf(key string) (parent, seq int, ok bool) {
 		n = n*62 + uint64(digit)
 	}
 	at := unscramble(n) ^ w.roomSalt
-	return int(at >> 20), int(at & (1<<20 - 1)), at>>20 < uint64(w.orphans)
+	return int(at >> 20), int(at & (1<<20 - 1)), true
 }
 
 // appendOpenHouseKey writes digits, one to nine or ten of them.
@@ -145,5 +168,5 @@ func (w *world) openHouseOf(key string) (parent, seq int, ok bool) {
 		return 0, 0, false
 	}
 	at := w.openHouseKeys.back(n - 1)
-	return int(at >> 4), int(at & 15), at>>4 < uint64(w.orphans)
+	return int(at >> 4), int(at & 15), true
 }

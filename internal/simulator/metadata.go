@@ -30,8 +30,7 @@ func (x *exchange) metadata() {
 	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n" +
 		`<edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx"><edmx:DataServices>` +
 		`<Schema Namespace="RESO" xmlns="http://docs.oasis-open.org/odata/ns/edm">`)
-	names := []string{Property, Media, PropertyRooms, OpenHouse}
-	for _, name := range names {
+	for _, name := range x.simulator.names {
 		def := x.simulator.resources[name]
 		b.WriteString("\n" + `<EntityType Name="` + name + `"><Key><PropertyRef Name="` + def.key + `"/></Key>`)
 		for _, f := range def.byFeed[x.feed] {
@@ -40,7 +39,7 @@ func (x *exchange) metadata() {
 		b.WriteString(`</EntityType>`)
 	}
 	b.WriteString("\n" + `<EntityContainer Name="Container">`)
-	for _, name := range names {
+	for _, name := range x.simulator.names {
 		b.WriteString(`<EntitySet Name="` + name + `" EntityType="RESO.` + name + `"/>`)
 	}
 	b.WriteString(`</EntityContainer></Schema></edmx:DataServices></edmx:Edmx>` + "\n")

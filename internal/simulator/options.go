@@ -21,7 +21,7 @@ const (
 	DefaultVOWToken = "simulated-vow-token"
 )
 
-// The resources that are served.
+// The resources that are always served.
 const (
 	Property      = "Property"
 	Media         = "Media"
@@ -66,6 +66,9 @@ type Options struct {
 	// PropertyPadding lengthens the remarks of each listing until its record
 	// has about that many bytes of JSON. Records are 11 KB or so by nature.
 	PropertyPadding int
+
+	// Extra are resources beside the four, which they do not alter.
+	Extra []Extra
 
 	// Faults is what is switched on from the first request.
 	Faults Faults
@@ -138,6 +141,12 @@ func (o Options) check() error {
 		return errors.New("check options: End is less than a minute after Start")
 	case o.IDXToken == o.VOWToken:
 		return errors.New("check options: both feeds have the same token")
+	}
+	taken := map[string]bool{Property: true, Media: true, PropertyRooms: true, OpenHouse: true}
+	for i := range o.Extra {
+		if err := o.Extra[i].check(&o, taken); err != nil {
+			return err
+		}
 	}
 	return nil
 }

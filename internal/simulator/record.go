@@ -45,17 +45,7 @@ func (r *record) appendKey(dst []byte) []byte {
 	if r.row.state&added != 0 {
 		return append(dst, r.edit.key...)
 	}
-	parent, seq := int(r.row.parent), int(r.row.seq)
-	switch r.def.name {
-	case Media:
-		return r.world.appendMediaKey(dst, parent, seq)
-	case PropertyRooms:
-		return r.world.appendRoomKey(dst, parent, seq)
-	case OpenHouse:
-		return r.world.appendOpenHouseKey(dst, parent, seq)
-	default:
-		return r.world.appendListingKey(dst, parent)
-	}
+	return r.def.keys.write(dst, int(r.row.parent), int(r.row.seq))
 }
 
 func (r *record) appendParent(dst []byte) []byte {

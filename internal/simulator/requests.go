@@ -97,8 +97,8 @@ func (s *Simulator) ResetRequests() {
 }
 
 // splitPath finds what a path names: a resource, and what follows it.
-func splitPath(path string) (resource, rest string) {
-	for _, name := range []string{Property, Media, PropertyRooms, OpenHouse} {
+func (s *Simulator) splitPath(path string) (resource, rest string) {
+	for _, name := range s.names {
 		if i := strings.LastIndex(path, "/"+name); i >= 0 {
 			rest = path[i+1+len(name):]
 			if rest == "" || rest[0] == '/' || rest[0] == '(' {

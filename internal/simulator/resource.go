@@ -54,12 +54,21 @@ const (
 
 // resource describes one entity set.
 type resource struct {
-	name, key, parent string
-	stamps            []string // timestamp columns, the main one first
-	step              uint64   // keeps the draws of the resources apart
-	fields            []*field
-	byName            map[string]*field
-	byFeed            map[Feed][]*field
+	name, key string
+	parent    string   // "" for a resource without parents
+	stamps    []string // timestamp columns, the main one first
+
+	numbers int     // how many parents may have rows; without parents, how many rows
+	average float64 // rows of a parent
+	keys    keys
+
+	together bool   // rows of one parent are changed together, one after another
+	moves    string // a field of the listing that a changed row moves, if any
+
+	step   uint64 // keeps the draws of the resources apart
+	fields []*field
+	byName map[string]*field
+	byFeed map[Feed][]*field
 }
 
 func (f *field) in(feed Feed) bool {
@@ -79,12 +88,29 @@ func (r *resource) lookup(feed Feed, name string) *field {
 	return nil
 }
 
-func newResources() ([]*resource, error) {
+// newResources are the four, listings first, and then the extra ones.
+func newResources(w *world) ([]*resource, error) {
+	o := &w.options
 	all := []*resource{
-		{name: Property, key: "ListingKey", stamps: []string{"ModificationTimestamp"}},
-		{name: Media, key: "MediaKey", parent: "ResourceRecordKey", stamps: []string{"MediaModificationTimestamp", "ModificationTimestamp"}},
-		{name: PropertyRooms, key: "RoomKey", parent: "ListingKey", stamps: []string{"ModificationTimestamp"}},
-		{name: OpenHouse, key: "OpenHouseKey", parent: "ListingKey", stamps: []string{"ModificationTimestamp"}},
+		{
+			name: Property, key: "ListingKey", stamps: []string{"ModificationTimestamp"},
+			numbers: w.listings, keys: w.listingKeyed(),
+		},
+		{
+			name: Media, key: "MediaKey", parent: "ResourceRecordKey",
+			stamps:  []string{"MediaModificationTimestamp", "ModificationTimestamp"},
+			numbers: w.owners, average: o.MediaPerListing, keys: uuidKeyed(w.mediaSalt),
+			together: true, moves: "PhotosChangeTimestamp",
+		},
+		{
+			name: PropertyRooms, key: "RoomKey", parent: "ListingKey", stamps: []string{"ModificationTimestamp"},
+			numbers: w.orphans, average: o.RoomsPerListing, keys: keys{w.appendRoomKey, w.roomOf},
+			moves: "ModificationTimestamp",
+		},
+		{
+			name: OpenHouse, key: "OpenHouseKey", parent: "ListingKey", stamps: []string{"ModificationTimestamp"},
+			numbers: w.orphans, average: o.OpenHousesPerListing, keys: keys{w.appendOpenHouseKey, w.openHouseOf},
+		},
 	}
 	written := []map[string]writer{propertyWriters(), mediaWriters(), roomWriters(), openHouseWriters()}
 	for i, def := range all {
@@ -92,6 +118,9 @@ func newResources() ([]*resource, error) {
 		if err := def.load(written[i]); err != nil {
 			return nil, err
 		}
+	}
+	for i := range o.Extra {
+		all = append(all, o.Extra[i].resource(w, uint64(len(all)+1)))
 	}
 	return all, nil
 }
@@ -103,31 +132,38 @@ func (r *resource) load(written map[string]writer) error {
 	if err != nil {
 		return fmt.Errorf("read fields of %s: %w", r.name, err)
 	}
-	r.byName, r.byFeed = map[string]*field{}, map[Feed][]*field{}
 	lines := strings.Split(strings.TrimSpace(string(table)), "\n")
 	for i, line := range lines[1:] {
 		f, err := parseField(line)
 		if err != nil {
 			return fmt.Errorf("read fields of %s: %w", r.name, err)
 		}
-		f.number, f.write, f.column = uint64(i), written[f.name], r.columnOf(f.name)
+		f.number, f.write = uint64(i), written[f.name]
 		if (f.write != nil) != (len(f.values) == 1 && f.values[0] == "=") {
 			return fmt.Errorf("read fields of %s: %s is computed in one place and drawn in another", r.name, f.name)
 		}
-		r.fields = append(r.fields, f)
-		r.byName[f.name] = f
-		for _, feed := range f.feeds {
-			r.byFeed[feed] = append(r.byFeed[feed], f)
-		}
+		r.add(f)
 	}
 	return nil
+}
+
+func (r *resource) add(f *field) {
+	if r.byName == nil {
+		r.byName, r.byFeed = map[string]*field{}, map[Feed][]*field{}
+	}
+	f.column = r.columnOf(f.name)
+	r.fields = append(r.fields, f)
+	r.byName[f.name] = f
+	for _, feed := range f.feeds {
+		r.byFeed[feed] = append(r.byFeed[feed], f)
+	}
 }
 
 func (r *resource) columnOf(name string) column {
 	switch {
 	case name == r.key:
 		return columnKey
-	case name == r.parent:
+	case r.parent != "" && name == r.parent:
 		return columnParent
 	case name == r.stamps[0]:
 		return columnStamp

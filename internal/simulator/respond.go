@@ -174,7 +174,7 @@ func appendLink(dst []byte, link string) []byte {
 func (x *exchange) serviceDocument() {
 	var b bytes.Buffer
 	b.WriteString(`{"@odata.context":"$metadata","value":[`)
-	for i, name := range []string{Property, Media, PropertyRooms, OpenHouse} {
+	for i, name := range x.simulator.names {
 		if i > 0 {
 			b.WriteByte(',')
 		}

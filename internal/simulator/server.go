@@ -22,7 +22,7 @@ type exchange struct {
 // ServeHTTP answers a request under any prefix: the last part of the path
 // names the resource.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	resource, rest := splitPath(r.URL.Path)
+	resource, rest := s.splitPath(r.URL.Path)
 	x := s.begin(w, r, resource)
 	if !x.wait() {
 		return

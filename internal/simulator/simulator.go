@@ -15,6 +15,7 @@ import (
 type Simulator struct {
 	world     *world
 	resources map[string]*resource
+	names     []string // of the resources, listings first
 
 	mu     sync.RWMutex // the rows; a request holds it while it selects
 	tables map[string]*table
@@ -49,12 +50,13 @@ func New(o Options) (*Simulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	definitions, err := newResources()
+	w := newWorld(o)
+	definitions, err := newResources(w)
 	if err != nil {
 		return nil, err
 	}
 	s := &Simulator{
-		world: newWorld(o), resources: map[string]*resource{}, tables: map[string]*table{},
+		world: w, resources: map[string]*resource{}, tables: map[string]*table{},
 		counts: map[countKey]int{}, faults: o.Faults, closing: make(chan struct{}),
 	}
 	s.log.counters = newCounters()
@@ -67,6 +69,7 @@ func New(o Options) (*Simulator, error) {
 	}
 	for _, def := range definitions {
 		s.resources[def.name] = def
+		s.names = append(s.names, def.name)
 		s.tables[def.name] = newTable(s.world, def, s.tables[Property])
 	}
 	return s, nil

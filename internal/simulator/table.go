@@ -17,7 +17,7 @@ type row struct {
 const noStamp = math.MinInt64
 
 const (
-	inIDX   uint8 = 1 << iota // a listing that IDX may see
+	inIDX   uint8 = 1 << iota // a row without parents that IDX may see
 	removed                   // gone from every feed
 	added                     // not generated: key and values are in its edit
 )
@@ -26,7 +26,7 @@ const (
 type table struct {
 	world      *world
 	def        *resource
-	listings   *table // the parents; nil for listings themselves
+	listings   *table // the parents; nil for a resource without them
 	rows       []row
 	first      []int32 // the children of parent p are rows first[p] to first[p+1]
 	edits      map[int32]*edit
@@ -40,6 +40,9 @@ func newTable(w *world, def *resource, listings *table) *table {
 	t := &table{
 		world: w, def: def, listings: listings,
 		edits: map[int32]*edit{}, addedKeys: map[string]int32{}, addedUnder: map[string][]int32{},
+	}
+	if def.parent == "" {
+		t.listings = nil
 	}
 	t.rows, t.first = w.rows(def)
 	return t
@@ -88,25 +91,13 @@ func (t *table) find(key string) (int32, bool) {
 	if id, ok := t.addedKeys[key]; ok {
 		return id, true
 	}
-	var parent, seq int
-	var ok bool
-	switch t.def.name {
-	case Media:
-		parent, seq, ok = t.world.mediaOf(key)
-	case PropertyRooms:
-		parent, seq, ok = t.world.roomOf(key)
-	case OpenHouse:
-		parent, seq, ok = t.world.openHouseOf(key)
-	default:
-		parent, ok = t.world.parentOf(key)
-		ok = ok && parent < t.world.listings
-	}
-	if !ok {
+	parent, seq, ok := t.def.keys.find(key)
+	if !ok || parent >= t.def.numbers {
 		return 0, false
 	}
 	id := int32(parent)
 	if t.first != nil {
-		if parent+1 >= len(t.first) || seq >= int(t.first[parent+1]-t.first[parent]) {
+		if seq >= int(t.first[parent+1]-t.first[parent]) {
 			return 0, false
 		}
 		id = t.first[parent] + int32(seq)

@@ -54,50 +54,28 @@ func (w *world) children(def *resource, parent int) int {
 	if parent >= w.orphans {
 		return 1
 	}
-	average := w.average(def.name)
 	drawn := w.dice.share(uint64(parent), forChildren+def.step)
-	return int(math.Round(2 * average * drawn))
-}
-
-func (w *world) average(resource string) float64 {
-	switch resource {
-	case Media:
-		return w.options.MediaPerListing
-	case PropertyRooms:
-		return w.options.RoomsPerListing
-	case OpenHouse:
-		return w.options.OpenHousesPerListing
-	}
-	return 0
-}
-
-// parents is how many parents may have rows of a child resource.
-func (w *world) parents(resource string) int {
-	if resource == Media {
-		return w.owners
-	}
-	return w.orphans
+	return int(math.Round(2 * def.average * drawn))
 }
 
 // rows generates the compact rows of a resource, the children of one parent
 // side by side. first holds where each parent's children begin.
 func (w *world) rows(def *resource) (rows []row, first []int32) {
-	if def.name == Property {
-		rows = make([]row, w.listings)
+	if def.parent == "" {
+		rows = make([]row, def.numbers)
 		for i := range rows {
 			rows[i].parent = int32(i)
-			if w.activeIDX(i) {
+			if def.name != Property || w.activeIDX(i) {
 				rows[i].state = inIDX
 			}
 		}
 	} else {
-		parents := w.parents(def.name)
-		first = make([]int32, parents+1)
-		for p := range parents {
+		first = make([]int32, def.numbers+1)
+		for p := range def.numbers {
 			first[p+1] = first[p] + int32(w.children(def, p))
 		}
-		rows = make([]row, first[parents])
-		for p := range parents {
+		rows = make([]row, first[def.numbers])
+		for p := range def.numbers {
 			for i := first[p]; i < first[p+1]; i++ {
 				rows[i].parent, rows[i].seq = int32(p), uint16(i-first[p])
 			}
@@ -131,8 +109,7 @@ func (w *world) setTimestamps(def *resource, rows []row) {
 		if slot := int(uint64(i) * step % uint64(n)); slot < clusters*size {
 			c := w.dice.roll(uint64(slot/size), purpose+forCluster)
 			second = w.second(&c)
-		} else if def.name == Media {
-			// Photos of a listing are uploaded together, one after another.
+		} else if def.together {
 			p := w.dice.roll(uint64(rows[i].parent), purpose+forPhoto)
 			second = min(w.second(&p)+int64(rows[i].seq/sizesPerPhoto), w.options.End.Unix())
 		}
