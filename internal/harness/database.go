@@ -122,25 +122,18 @@ func (d *Database) Count(tb testing.TB, table, where string) int64 {
 // Strings asks for rows, each column as text.
 func (d *Database) Strings(tb testing.TB, query string, args ...any) (out [][]string) {
 	tb.Helper()
-	rows, err := d.db.QueryContext(tb.Context(), query, args...)
-	if err != nil {
-		tb.Fatalf("%s: %v", query, err)
-	}
+	rows, columns := d.query(tb, query, args...)
 	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		tb.Fatalf("%s: %v", query, err)
-	}
 	for rows.Next() {
-		values := make([]sql.NullString, len(columns))
-		into := make([]any, len(columns))
+		values := make([]sql.NullString, columns)
+		into := make([]any, columns)
 		for i := range values {
 			into[i] = &values[i]
 		}
 		if err := rows.Scan(into...); err != nil {
 			tb.Fatalf("%s: %v", query, err)
 		}
-		row := make([]string, len(columns))
+		row := make([]string, columns)
 		for i, v := range values {
 			row[i] = v.String
 		}
@@ -150,6 +143,41 @@ func (d *Database) Strings(tb testing.TB, query string, args ...any) (out [][]st
 		tb.Fatalf("%s: %v", query, err)
 	}
 	return out
+}
+
+// values asks for rows, each column in the driver's own type, and hands them on
+// one by one.
+func (d *Database) values(tb testing.TB, query string, each func(row []any)) {
+	tb.Helper()
+	rows, columns := d.query(tb, query)
+	defer rows.Close()
+	for rows.Next() {
+		row, into := make([]any, columns), make([]any, columns)
+		for i := range row {
+			into[i] = &row[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			tb.Fatalf("%s: %v", query, err)
+		}
+		each(row)
+	}
+	if err := rows.Err(); err != nil {
+		tb.Fatalf("%s: %v", query, err)
+	}
+}
+
+// query begins to read rows and gives the number of their columns.
+func (d *Database) query(tb testing.TB, query string, args ...any) (rows *sql.Rows, columns int) {
+	tb.Helper()
+	rows, err := d.db.QueryContext(tb.Context(), query, args...)
+	if err != nil {
+		tb.Fatalf("%s: %v", query, err)
+	}
+	names, err := rows.Columns()
+	if err != nil {
+		tb.Fatalf("%s: %v", query, err)
+	}
+	return rows, len(names)
 }
 
 // Close closes the test's own connection, so that the file can be replaced.
