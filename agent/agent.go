@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"resoagent/checkpoint"
+	"resoagent/internal/catalog"
 	"resoagent/internal/crashpoint"
 	"resoagent/internal/record"
 	"resoagent/keyset"
@@ -26,7 +27,7 @@ type Agent struct {
 	tables  Tables
 	aside   Aside
 	log     Log
-	migrate func(context.Context) (migrations.Result, error)
+	migrate func(context.Context, record.Owner) (migrations.Result, error)
 	live    live
 	opened  time.Time
 
@@ -89,9 +90,16 @@ func (a *Agent) Close() error {
 func (a *Agent) Migrate(ctx context.Context) (migrations.Result, error) {
 	var result migrations.Result
 	err := newRetrier("destination", a.config.RetryFor, a.observe).do(ctx, func() (err error) {
-		result, err = a.migrate(ctx)
+		var self record.Owner // nobody, where there is no state file to tell
+		if a.file != nil {
+			if self, err = a.config.self(a.file); err != nil {
+				return err
+			}
+		}
+		result, err = a.migrate(ctx, self)
 		return err
 	})
+	err = owned(err)
 	a.otherLogs = result.OtherSyncLogs
 	if errors.Is(err, migrations.ErrForeign) || errors.Is(err, migrations.ErrNewer) || errors.Is(err, migrations.ErrSyncLog) ||
 		errors.Is(err, record.ErrUnsuited) {
@@ -133,6 +141,6 @@ func (a *Agent) SetTokens(idx, vow string) error {
 	if err := config.check(); err != nil {
 		return err
 	}
-	a.remote.SetTokens(map[string]string{feedIDX: idx, feedVOW: vow})
+	a.remote.SetTokens(map[string]string{catalog.IDX: idx, catalog.VOW: vow})
 	return nil
 }

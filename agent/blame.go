@@ -24,11 +24,8 @@ func (a *Agent) blameFilter(ctx context.Context, s *stream, err error) error {
 		return err
 	}
 	return refuse(fmt.Errorf("--%s %.200q is not taken by the source, which takes the question without it: %w; correct --%s",
-		filterFlag, s.filter, err, filterFlag))
+		s.filterFlag(), s.filter, err, s.filterFlag()))
 }
-
-// filterFlag is the setting of a stream's filter; media alone has one.
-const filterFlag = "media-filter"
 
 // hide takes the source's tokens out of a text.
 func (a *Agent) hide(text string) string {
@@ -45,5 +42,5 @@ func blameSize(s *stream, err error) error {
 	if !errors.As(err, &e) || e.PageLimit() < 1 || e.PageLimit() >= s.sizes.Page {
 		return err
 	}
-	return fmt.Errorf("%w; set --%s to %d", err, sizeFlag(s.name), e.PageLimit())
+	return fmt.Errorf("%w; set --%s to %d", err, s.sizeFlag(), e.PageLimit())
 }

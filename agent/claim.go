@@ -79,14 +79,11 @@ func (a *Agent) claim(ctx context.Context) (_ context.Context, _ []record.Mark, 
 			crashpoint.At(crashpoint.ClaimNoted)
 			return err
 		}
-		marks, err = a.owner.Claim(ctx, self, Streams())
+		marks, err = a.owner.Claim(ctx, self, a.config.streams().Names())
 		return err
 	})
-	if errors.Is(err, record.ErrOwned) {
-		err = fmt.Errorf("%w: %w; wait for its end, or for the lease if it has died", ErrInUse, err)
-	}
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, nil, owned(err)
 	}
 	outer := ctx
 	ctx, lose := context.WithCancelCause(ctx)
@@ -103,6 +100,14 @@ func (a *Agent) claim(ctx context.Context) (_ context.Context, _ []record.Mark, 
 			a.release(outer)
 		}
 	}, nil
+}
+
+// owned says of a destination that is another agent's that it is in use.
+func owned(err error) error {
+	if errors.Is(err, record.ErrOwned) {
+		return fmt.Errorf("%w: %w; wait for its end, or for the lease if it has died", ErrInUse, err)
+	}
+	return err
 }
 
 // release gives the lease back. The signal that ends a run must not keep it from
@@ -122,9 +127,13 @@ func (a *Agent) hold(ctx context.Context) {
 	renewing := a.renewing(ctx, func(err error) {
 		a.notice(true, "%v, between two runs; the next one finds out whether it still has it", err)
 	})
+	_, end := a.filling(ctx)
 	a.unhold = func() {
 		cancel()
 		renewing.Wait()
+		if err := end(); err != nil {
+			a.notice(true, "new columns are not filled yet: %v; the next run goes on with it", err)
+		}
 	}
 }
 

@@ -8,13 +8,14 @@ import (
 	"strings"
 	"time"
 
+	"resoagent/internal/catalog"
 	"resoagent/migrations"
 )
 
 // Sizes are a stream's batch sizes and its delay.
 type Sizes struct {
 	Page     int           // records asked for in one request
-	Batch    int           // records written in one statement
+	Batch    int           // records of a batch, which is a checkpoint inside a page
 	Throttle time.Duration // delay between two pages
 }
 
@@ -30,11 +31,14 @@ type Config struct {
 	Pooler      bool   // a pooler in transaction mode is between; detected where false
 	StateDir    string // holds the state file and the socket
 
-	Property, Media, Rooms, OpenHouse Sizes
+	// Sizes are those of the streams, by the name of their settings: "property",
+	// "media" and so on. A Config that is copied shares them.
+	Sizes map[string]*Sizes
+	// Filters are extra OData filters, by stream; one that is not named has the
+	// catalogue's.
+	Filters map[string]string
 
 	Parallel       int           // windows of a long pass that are read at a time
-	MediaFilter    string        // extra OData filter for media
-	TrustSyncLog   bool          // start at an old service's timestamps, minus 24 hours
 	RetryFor       time.Duration // how long source or destination may be away
 	StallTimeout   time.Duration // how long an answer may stay silent
 	Lookback       time.Duration // how far behind a finished pass to read again; 0: not
@@ -48,19 +52,27 @@ type Config struct {
 	// several goroutines and must return soon.
 	Observe func(Event)
 	Now     func() time.Time // the wall clock; nil: time.Now
+
+	catalogue catalog.Catalogue // nil: all of it
 }
 
 // DefaultConfig holds every default. The sizes and delays are those of the
 // service that the agent replaces.
 func DefaultConfig() Config {
+	sizes, filters := make(map[string]*Sizes), make(map[string]string)
+	for _, s := range catalog.All().Settings() {
+		own := Sizes(s.Sizes)
+		sizes[s.Settings] = &own
+	}
+	for _, s := range catalog.All() {
+		if s.Filter != "" {
+			filters[s.Name] = s.Filter
+		}
+	}
 	return Config{
+		Sizes: sizes, Filters: filters,
 		Schema:       "public",
-		Property:     Sizes{Page: 5000, Batch: 100, Throttle: 500 * time.Millisecond},
-		Media:        Sizes{Page: 2000, Batch: 100, Throttle: 750 * time.Millisecond},
-		Rooms:        Sizes{Page: 5000, Batch: 100, Throttle: 500 * time.Millisecond},
-		OpenHouse:    Sizes{Page: 5000, Batch: 100, Throttle: 500 * time.Millisecond},
 		Parallel:     2,
-		MediaFilter:  "ResourceName eq 'Property'",
 		RetryFor:     15 * time.Minute,
 		StallTimeout: time.Minute,
 		Lookback:     10 * time.Minute,
@@ -128,7 +140,7 @@ func (c *Config) problems() (out []problem) {
 	if c.StateDir == "" {
 		add("state-dir", " is not set")
 	}
-	for name, s := range map[string]Sizes{"property": c.Property, "media": c.Media, "rooms": c.Rooms, "openhouse": c.OpenHouse} {
+	for name, s := range c.Sizes {
 		if s.Page < 1 || s.Page > 10_000 {
 			add(name+"-batch-size", " is %d, must be 1 to 10000", s.Page)
 		}
@@ -199,10 +211,10 @@ func (c *Config) sqlitePath() (path string, ok bool, err error) {
 // selected gives the streams of a run in their order. left are those that were
 // left out of a run of all because their feed has no token.
 func (c *Config) selected(sel Selection) (run []*stream, left []string, err error) {
-	if err := checkStreams(sel.Streams); err != nil {
+	if err := c.checkStreams(sel.Streams); err != nil {
 		return nil, nil, err
 	}
-	for _, name := range Streams() {
+	for _, name := range c.streams().Names() {
 		s := c.stream(name)
 		switch {
 		case len(sel.Streams) > 0 && !slices.Contains(sel.Streams, name):
@@ -223,10 +235,11 @@ func (c *Config) selected(sel Selection) (run []*stream, left []string, err erro
 }
 
 // checkStreams refuses names that no stream has.
-func checkStreams(names []string) error {
+func (c *Config) checkStreams(names []string) error {
+	all := c.streams().Names()
 	for _, name := range names {
-		if !slices.Contains(Streams(), name) {
-			return fmt.Errorf("%w: there is no stream %q; the streams are %s", ErrConfig, name, strings.Join(Streams(), ", "))
+		if !slices.Contains(all, name) {
+			return fmt.Errorf("%w: there is no stream %q; the streams are %s", ErrConfig, name, strings.Join(all, ", "))
 		}
 	}
 	return nil

@@ -153,11 +153,11 @@ func (d *doctor) feeds(r record.Report) {
 	case err != nil:
 		r.Failure("feeds", "set the token, or leave the stream out", "%s", bare(err))
 	case c.VOWToken == "":
-		r.OK("feeds", "IDX alone: photos, rooms and open houses come with its token, which sees fewer fields; left out: %s", strings.Join(left, ", "))
+		r.OK("feeds", "IDX alone: %s are read with its token, which sees fewer fields; left out: %s", c.children(), strings.Join(left, ", "))
 	case c.IDXToken == "":
-		r.OK("feeds", "VOW alone, photos, rooms and open houses with it; the column idx stays empty")
+		r.OK("feeds", "VOW alone, %s with it; left out: %s", c.children(), strings.Join(left, ", "))
 	default:
-		r.OK("feeds", "IDX and VOW; photos, rooms and open houses are read with the VOW token")
+		r.OK("feeds", "IDX and VOW; %s are read with the VOW token", c.children())
 	}
 }
 
@@ -177,19 +177,11 @@ func (d *doctor) examineSource(ctx context.Context, r record.Report) error {
 		top := min(max(s.sizes.Page, 1), 10_000)
 		subjects = append(subjects, record.Subject{
 			Stream: s.name, Query: record.Query{Shape: s.shape, Feed: s.feed, Filter: s.filter, Top: top},
-			SizeFlag: sizeFlag(s.name), FilterFlag: filterFlag, Pause: s.sizes.Throttle,
+			SizeFlag: s.sizeFlag(), FilterFlag: s.filterFlag(), Pause: s.sizes.Throttle,
 			Named: len(d.examination.Streams) > 0,
 		})
 	}
 	return d.source.Examine(ctx, subjects, d.config.now, r)
-}
-
-// sizeFlag is the setting of a stream's batch size.
-func sizeFlag(name string) string {
-	if !IsChild(name) {
-		name = "property"
-	}
-	return name + "-batch-size"
 }
 
 // examineDestination has the destination looked at, and compares what it says
@@ -200,7 +192,7 @@ func (d *doctor) examineDestination(ctx context.Context, r record.Report) (err e
 		return nil
 	}
 	d.self.Host, d.self.StateDir, d.self.Lease = d.config.Host, d.config.StateDir, d.config.Lease
-	if d.examined, err = d.dest.Examine(ctx, d.self, Streams(), r); err != nil {
+	if d.examined, err = d.dest.Examine(ctx, d.self, d.config.streams().SyncLog(), r); err != nil {
 		return err
 	}
 	known, ok := d.positions(r)
@@ -255,7 +247,7 @@ func (d *doctor) positions(r record.Report) (known map[string]checkpoint.Stream,
 	case d.states != nil && d.emptied(marked):
 		r.Failure(name, "check --database-url and --schema, or run 'agent reset --all' to fetch everything into it", "%v", ErrEmptied)
 	case other.what() != "":
-		r.Failure(name, other.do()+"; or undo the change", "%s", other.what())
+		r.Failure(name, other.do(d.config.streams())+"; or undo the change", "%s", other.what())
 		return nil, false
 	case begun == 0:
 		r.OK(name, "nothing is fetched yet; the first sync is a full backfill")

@@ -176,7 +176,7 @@ func (d *doctor) stateFile(ctx context.Context, r record.Report) error {
 		} else {
 			r.OK(name, "%s is good", path)
 		}
-		if d.states, err = filedStates(dir); err == nil {
+		if d.states, err = filedStates(&d.config); err == nil {
 			d.self, err = filedOwner(&d.config)
 		}
 		if err == nil {

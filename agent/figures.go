@@ -84,12 +84,7 @@ func (a *Agent) notePass(ctx context.Context, st *standing, check *Check) error 
 // noteFigures keeps what the destination says of itself. Where it cannot be had, the
 // figures stay as they were, and the run, whose work is done, goes on to its end.
 func (a *Agent) noteFigures(ctx context.Context) error {
-	var holdings []record.Holding
-	for _, name := range Streams() {
-		s := a.config.stream(name)
-		holdings = append(holdings, record.Holding{Stream: s.name, Shape: s.shape, Feed: s.copyFeed})
-	}
-	figures, err := a.aside.Figures(ctx, holdings)
+	figures, err := a.aside.Figures(ctx, a.config.holdings())
 	if err != nil {
 		if ctx.Err() != nil || errors.Is(err, record.ErrLost) {
 			return err

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"resoagent/checkpoint"
+	"resoagent/internal/catalog"
 )
 
 // fingerprint identifies what a stream fetches, never with which token: the
@@ -107,15 +108,15 @@ func (c *changed) what() string {
 	return strings.Join(parts, "; ")
 }
 
-func (c *changed) do() string {
+func (c *changed) do(all catalog.Catalogue) string {
 	var parts []string
 	if len(c.address) > 0 {
 		parts = append(parts, "if it is the same source under another address, run 'agent sync --accept-source', which goes on where the streams stand")
 	}
 	var flags string
-	if all := append(append([]string{}, c.address...), c.question...); len(all) < len(Streams()) {
-		for _, name := range all {
-			flags += " --" + flagOf(name)
+	if names := append(append([]string{}, c.address...), c.question...); len(names) < len(all) {
+		for _, name := range names {
+			flags += " --" + all.Find(name).Flag
 		}
 	}
 	return strings.Join(append(parts, fmt.Sprintf("'agent sync%s --force' fetches all of it again", flags)), "; ")
@@ -131,7 +132,7 @@ func (a *Agent) checkSource(all map[string]*standing, streams []*stream, sel Sel
 		selected[s.name] = true
 	}
 	var refused changed
-	for _, name := range Streams() {
+	for _, name := range a.config.streams().Names() {
 		st, ok := all[name]
 		if !ok {
 			continue
@@ -153,7 +154,7 @@ func (a *Agent) checkSource(all map[string]*standing, streams []*stream, sel Sel
 		}
 	}
 	if what := refused.what(); what != "" {
-		return nil, refuse(fmt.Errorf("%w since the last run: %s; %s", ErrChanged, what, refused.do()))
+		return nil, refuse(fmt.Errorf("%w since the last run: %s; %s", ErrChanged, what, refused.do(a.config.streams())))
 	}
 	return accepted, nil
 }
@@ -191,14 +192,3 @@ type refusal struct{ error }
 func (r refusal) Unwrap() []error { return []error{ErrConfig, r.error} }
 
 func refuse(err error) error { return refusal{err} }
-
-// flagOf is the flag that selects a stream.
-func flagOf(name string) string {
-	switch name {
-	case IDXProperty:
-		return "idx"
-	case VOWProperty:
-		return "vow"
-	}
-	return name
-}

@@ -142,7 +142,7 @@ func (a *Agent) finish(ctx context.Context, report *Report) error {
 	// One transaction: the passes are taken off the streams when the run that
 	// accounts for them is in the journal, so that neither is counted twice.
 	err := a.file.Update(func(tx *checkpoint.Tx) error {
-		for _, name := range Streams() {
+		for _, name := range a.config.streams().Names() {
 			s, ok, err := tx.Stream(name)
 			if err != nil {
 				return err
@@ -213,15 +213,15 @@ func (a *Agent) mirrorPending(ctx context.Context) error {
 		return err
 	}
 	for _, r := range pending {
-		var unknown []string
-		for _, name := range Streams() {
-			if _, ok := r.Positions[name]; !ok {
-				unknown = append(unknown, name)
+		columns := make(map[string]time.Time)
+		for _, s := range a.config.streams() {
+			if s.SyncLog != "" {
+				columns[s.SyncLog] = r.Positions[s.Name]
 			}
 		}
 		err := newRetrier("destination, SyncLog", a.config.RetryFor, a.observe).do(ctx, func() error {
 			return a.log.Mirror(ctx, record.Run{
-				ID: r.ID, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, Positions: r.Positions, Unknown: unknown,
+				ID: r.ID, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, Positions: r.Positions, Columns: columns,
 				Processed: r.Totals.Processed(), Successful: r.Totals.Successful(), Failed: r.Totals.Failed,
 			})
 		})

@@ -143,7 +143,7 @@ func (l *ledger) save(g *record.Group, after checkpoint.Stream) error {
 	}
 	// 2. The state file.
 	err := l.file.Update(func(tx *checkpoint.Tx) error {
-		if !l.stream.child() {
+		if l.stream.Listing {
 			if err := l.keys.Add(tx.Bolt(), parentKeys(g)); err != nil {
 				return err
 			}

@@ -27,7 +27,7 @@ const statusPatience = 3 * time.Second
 // now is the present.
 func ReadStatus(ctx context.Context, dir string, now time.Time) (s Status, err error) {
 	err = readState(ctx, dir, askStatus, &s, func(dir string, file *checkpoint.File) (err error) {
-		s, err = statusOf(dir, file, now, moment{}, nil)
+		s, err = statusOf(dir, file, now, moment{}, nil, Streams())
 		return err
 	})
 	return s, err
@@ -102,7 +102,7 @@ func readFile(dir string, read func(string, *checkpoint.File) error) error {
 
 // statusOf reads a status. The running agent hands over what it knows better
 // than the file, whose counters are those of the last commit.
-func statusOf(dir string, file *checkpoint.File, now time.Time, m moment, keys *keyset.Set) (Status, error) {
+func statusOf(dir string, file *checkpoint.File, now time.Time, m moment, keys *keyset.Set, streams []string) (Status, error) {
 	s := Status{At: now.UTC(), StateDir: dir, Running: m.run != nil, Schedule: m.schedule, FreeBytes: freeBytes(dir)}
 	if m.run != nil {
 		run := *m.run
@@ -110,7 +110,7 @@ func statusOf(dir string, file *checkpoint.File, now time.Time, m moment, keys *
 		s.Run = &run
 	}
 	if file == nil {
-		for _, name := range Streams() {
+		for _, name := range streams {
 			s.Streams = append(s.Streams, StreamStatus{Name: name})
 		}
 		return s, nil
@@ -121,11 +121,11 @@ func statusOf(dir string, file *checkpoint.File, now time.Time, m moment, keys *
 		if info, err := os.Stat(filepath.Join(dir, checkpoint.FileName)); err == nil {
 			s.StateFileBytes = info.Size() // with what is set aside for growing
 		}
-		streams := make(map[string]known)
-		if err := tx.Note(noteStreams, &streams); err != nil {
+		all := make(map[string]known)
+		if err := tx.Note(noteStreams, &all); err != nil {
 			return err
 		}
-		for _, name := range Streams() {
+		for _, name := range streams {
 			stream, _, err := tx.Stream(name)
 			if err != nil {
 				return err
@@ -134,7 +134,7 @@ func statusOf(dir string, file *checkpoint.File, now time.Time, m moment, keys *
 				stream = now
 			}
 			status := streamStatus(name, stream)
-			streams[name].show(&status)
+			all[name].show(&status)
 			status.timing(now, m.rates)
 			s.Streams = append(s.Streams, status)
 		}
@@ -249,7 +249,7 @@ func streamStatus(name string, s checkpoint.Stream) StreamStatus {
 func (a *Agent) Status() (Status, error) {
 	a.state.RLock()
 	defer a.state.RUnlock()
-	s, err := statusOf(a.config.StateDir, a.file, a.now(), a.live.snapshot(a.now()), a.keys)
+	s, err := statusOf(a.config.StateDir, a.file, a.now(), a.live.snapshot(a.now()), a.keys, a.config.streams().Names())
 	s.Agent = &AgentStatus{PID: os.Getpid(), Program: a.config.UserAgent, Host: a.config.Host, StartedAt: a.opened}
 	return s, err
 }

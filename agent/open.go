@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"resoagent/checkpoint"
+	"resoagent/internal/catalog"
 	"resoagent/internal/disk"
 	"resoagent/internal/postgres"
 	"resoagent/internal/record"
@@ -26,7 +27,10 @@ type destination interface {
 	Tables
 	Aside
 	Log
-	Migrate(ctx context.Context) (migrations.Result, error)
+	// Migrate makes the tables, or brings them to this version, for an agent that
+	// would be o. record.ErrOwned: another agent's lease still runs, and something
+	// would have to be changed.
+	Migrate(ctx context.Context, o record.Owner) (migrations.Result, error)
 	Marks(ctx context.Context) ([]record.Mark, error)
 	Owned(ctx context.Context) (record.Owned, error)
 	Close() error
@@ -86,13 +90,21 @@ func Migrate(ctx context.Context, config Config) (migrations.Result, error) {
 
 func openSource(c *Config) (*reso.Client, error) {
 	source, err := reso.New(reso.Options{
-		URL: c.SourceURL, Tokens: map[string]string{feedIDX: c.IDXToken, feedVOW: c.VOWToken}, CAFile: c.CAFile,
-		StallTimeout: c.StallTimeout, AllowPlaintext: c.AllowPlaintext, UserAgent: c.UserAgent,
+		URL: c.SourceURL, Tokens: map[string]string{catalog.IDX: c.IDXToken, catalog.VOW: c.VOWToken}, CAFile: c.CAFile,
+		StallTimeout: c.StallTimeout, AllowPlaintext: c.AllowPlaintext, UserAgent: c.UserAgent, Resources: resources(c.streams()),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	return source, nil
+}
+
+// resources are the resources of the streams.
+func resources(streams catalog.Catalogue) (names []string) {
+	for i := range streams {
+		names = append(names, streams[i].Resource)
+	}
+	return names
 }
 
 func openDestination(ctx context.Context, c *Config) (destination, error) {
@@ -101,7 +113,7 @@ func openDestination(ctx context.Context, c *Config) (destination, error) {
 		return nil, err
 	}
 	if isFile {
-		return sqlite.Open(ctx, path)
+		return sqlite.Open(ctx, path, c.streams().Shapes(), c.streams().Layout())
 	}
 	d, err := openPostgres(c)
 	if err != nil {
@@ -111,7 +123,9 @@ func openDestination(ctx context.Context, c *Config) (destination, error) {
 }
 
 func openPostgres(c *Config) (*postgres.Destination, error) {
-	d, err := postgres.Open(postgres.Options{URL: c.DatabaseURL, Schema: c.Schema, SyncLog: c.SyncLog, Pooler: c.Pooler, Connections: c.Parallel + 2, Lease: c.Lease})
+	d, err := postgres.Open(postgres.Options{
+		URL: c.DatabaseURL, Shapes: c.streams().Shapes(), Layout: c.streams().Layout(), Schema: c.Schema, SyncLog: c.SyncLog, Pooler: c.Pooler, Connections: c.Parallel + 2, Lease: c.Lease,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
@@ -147,7 +161,7 @@ func openExamination(c *Config) (source examinedSource, dest examinedDestination
 	case err != nil:
 		destErr = err
 	case isFile:
-		dest = sqlite.NewProbe(path)
+		dest = sqlite.NewProbe(path, c.streams().Shapes(), c.streams().Layout())
 	default:
 		if d, err := openPostgres(c); err != nil {
 			destErr = err

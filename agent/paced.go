@@ -26,7 +26,7 @@ func newPaced(source Source, c *Config) *paced {
 	p := &paced{
 		source: source, delays: make(map[string]time.Duration), pace: newThrottle(max(1, c.Parallel), c.RetryFor), uncounted: make(uncounted),
 	}
-	for _, name := range Streams() {
+	for _, name := range c.streams().Names() {
 		s := c.stream(name)
 		p.delays[s.shape.Resource] = s.sizes.Throttle
 	}

@@ -40,7 +40,7 @@ func (st *standing) begin(force bool, lookback time.Duration, now time.Time) (re
 	outOfTheFuture(s, now)
 	switch {
 	case force:
-		s.Pass = &checkpoint.Pass{Full: true, Forced: true}
+		s.Pass, s.Anew = &checkpoint.Pass{Full: true, Forced: true}, false
 	case s.Position == nil:
 		s.Pass = &checkpoint.Pass{Full: true}
 	default:
@@ -142,17 +142,13 @@ func (a *Agent) pass(ctx context.Context, runID string, st *standing, force bool
 func (a *Agent) survey(ctx context.Context, st *standing, resumed bool, work *passWork, retry *retrier) error {
 	p := st.state.Pass
 	if !resumed {
-		if st.stream.child() {
-			err := newRetrier("destination, "+st.stream.name, a.config.RetryFor, a.observe).do(ctx, func() error {
-				some, err := a.tables.HasRows(ctx, st.stream.shape, st.stream.copyFeed)
-				work.fresh = !some
-				return err
-			})
-			if err != nil {
-				return err
-			}
-		} else {
-			work.fresh = !p.Forced
+		err := newRetrier("destination, "+st.stream.name, a.config.RetryFor, a.observe).do(ctx, func() error {
+			some, err := a.tables.HasRows(ctx, st.stream.shape)
+			work.fresh = !some
+			return err
+		})
+		if err != nil {
+			return err
 		}
 	}
 	if !resumed || (a.config.Parallel > 1 && p.Total != nil && len(p.Windows) == 0 && !p.Alone) {
@@ -298,8 +294,12 @@ func (a *Agent) walk(ctx context.Context, f *fetcher, w *writer) error {
 }
 
 func (a *Agent) writer(l *ledger, runID string) *writer {
+	var children []string
+	if l.stream.Listing {
+		children = a.config.childStreams()
+	}
 	return &writer{
-		ledger: l, file: a.file, keys: a.keys, stream: l.stream, runID: runID, observe: a.observe, limit: maxGroupBytes,
+		children: children, ledger: l, file: a.file, keys: a.keys, stream: l.stream, runID: runID, observe: a.observe, limit: maxGroupBytes,
 		retry: newRetrier("destination, "+l.stream.name, a.config.RetryFor, a.observe), present: a.present, hide: a.hide,
 	}
 }
@@ -337,7 +337,7 @@ func (a *Agent) compare(ctx context.Context, s *stream, n checkpoint.Counters, r
 	}
 	var tally record.Tally
 	err = newRetrier("destination, "+s.name, a.config.RetryFor, a.observe).do(ctx, func() error {
-		tally, err = a.tables.Tally(ctx, s.name, s.shape, s.copyFeed)
+		tally, err = a.tables.Tally(ctx, s.name, s.shape)
 		return err
 	})
 	if err != nil {

@@ -69,7 +69,7 @@ func (a *Agent) plan(ctx context.Context, st *standing, force bool) (PlanItem, e
 		return PlanItem{}, fmt.Errorf("count %s: %w", s.name, err)
 	}
 	if ok {
-		bytes := n * s.diskSize
+		bytes := n * s.RowBytes
 		item.Records, item.Bytes = &n, &bytes
 	}
 	return item, nil
@@ -78,7 +78,7 @@ func (a *Agent) plan(ctx context.Context, st *standing, force bool) (PlanItem, e
 // knownStates reads where the streams stand: from the state file, or, where
 // there is none, from the destination.
 func knownStates(ctx context.Context, config *Config) (map[string]checkpoint.Stream, error) {
-	known, err := filedStates(config.StateDir)
+	known, err := filedStates(config)
 	switch {
 	case err == nil:
 		return known, nil
@@ -95,14 +95,14 @@ func knownStates(ctx context.Context, config *Config) (map[string]checkpoint.Str
 }
 
 // filedStates are the states that the state file keeps.
-func filedStates(dir string) (map[string]checkpoint.Stream, error) {
-	file, err := checkpoint.OpenReadOnly(dir)
+func filedStates(config *Config) (map[string]checkpoint.Stream, error) {
+	file, err := checkpoint.OpenReadOnly(config.StateDir)
 	if err != nil {
 		return nil, err
 	}
 	known := make(map[string]checkpoint.Stream)
 	err = file.View(func(tx *checkpoint.Tx) error {
-		for _, name := range Streams() {
+		for _, name := range config.streams().Names() {
 			s, _, err := tx.Stream(name)
 			if err != nil {
 				return err

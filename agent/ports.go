@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"resoagent/internal/record"
+	"resoagent/migrations"
 )
 
 // Source is where records come from. Each call makes one attempt. An error
@@ -52,9 +53,15 @@ type Tables interface {
 	// Keys yields every parent key.
 	Keys(ctx context.Context, yield func(string) error) error
 	// Tally counts what is there of a stream; exact, and slow on large tables.
-	Tally(ctx context.Context, stream string, shape *record.Shape, feed string) (record.Tally, error)
+	Tally(ctx context.Context, stream string, shape *record.Shape) (record.Tally, error)
 	// HasRows reports whether there is any row of a stream.
-	HasRows(ctx context.Context, shape *record.Shape, feed string) (bool, error)
+	HasRows(ctx context.Context, shape *record.Shape) (bool, error)
+	// Fill reads typed columns that are new out of the stored records, for one batch
+	// of rows, in one transaction with the place that it has come to. It is for the
+	// owner: record.ErrLost.
+	Fill(ctx context.Context) (migrations.Filled, error)
+	// ShowProperty has the view Property show another table of listings.
+	ShowProperty(ctx context.Context, table string) error
 }
 
 // Aside is what a destination keeps beside the rows.
@@ -62,9 +69,9 @@ type Aside interface {
 	// Figures tells how much that is, how large the destination is, and what it
 	// holds of some streams: quick on tables of any size.
 	Figures(ctx context.Context, of []record.Holding) (record.Figures, error)
-	// Ready gives, in key order, parents that children of a stream waited for
-	// and that are there now: at most limit of those behind after.
-	Ready(ctx context.Context, stream, after string, limit int) ([]string, error)
+	// Orphans gives, in key order, parents that children of a stream wait for: at
+	// most limit of those behind after.
+	Orphans(ctx context.Context, stream, after string, limit int) ([]string, error)
 	// Rejects gives, in key order, rejects of a stream: at most limit of those
 	// behind after.
 	Rejects(ctx context.Context, stream, after string, limit int) ([]record.Reject, error)
@@ -74,8 +81,8 @@ type Aside interface {
 type Log interface {
 	// Mirror writes a run once, however often it is called.
 	Mirror(ctx context.Context, r record.Run) error
-	// Newest reads the newest timestamp of each stream that has one.
-	Newest(ctx context.Context, streams []string) (map[string]time.Time, error)
+	// Newest reads the newest timestamp of each of its columns that has one.
+	Newest(ctx context.Context, columns []string) (map[string]time.Time, error)
 }
 
 // examinedSource is a source that Examine looks at.
@@ -90,9 +97,9 @@ type examinedSource interface {
 // examinedDestination is a destination that Examine looks at. It need not exist.
 type examinedDestination interface {
 	// Examine reports how the destination stands for an agent that would be o,
-	// with SyncLog columns for the streams. It changes nothing. An error is the
+	// with these columns of SyncLog for its streams. It changes nothing. An error is the
 	// context's own.
-	Examine(ctx context.Context, o record.Owner, streams []string, report record.Report) (record.Examined, error)
+	Examine(ctx context.Context, o record.Owner, columns []string, report record.Report) (record.Examined, error)
 	Close() error
 }
 

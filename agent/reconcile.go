@@ -38,7 +38,7 @@ func (a *Agent) reconcile(marks []record.Mark) (all map[string]*standing, rebuil
 		if err := tx.Note(noteKeys, &complete); err != nil {
 			return err
 		}
-		for _, name := range Streams() {
+		for _, name := range a.config.streams().Names() {
 			st, far, err := a.standing(tx, name, byName[name])
 			if err != nil {
 				return err
@@ -68,7 +68,7 @@ func (a *Agent) refuseEmptied(marks []record.Mark) error {
 	}
 	begun := false
 	err := a.file.View(func(tx *checkpoint.Tx) error {
-		for _, name := range Streams() {
+		for _, name := range a.config.streams().Names() {
 			s, ok, err := tx.Stream(name)
 			if err != nil {
 				return err
@@ -134,7 +134,7 @@ func (a *Agent) standing(tx *checkpoint.Tx, name string, m record.Mark) (st *sta
 		// Of listings also the keys of the one group are missing in the state file,
 		// and a run of children alone would take them for orphans.
 		behind := m.Sequence - file.Sequence
-		far = behind > 1 || !st.stream.child()
+		far = behind > 1 || st.stream.Listing
 		a.notice(behind > 1, "%s: the state file is %d commits behind the destination; going on from the state file's position",
 			name, behind)
 	case decideDatabase:
@@ -195,16 +195,17 @@ func (a *Agent) rebuildKeys(ctx context.Context) error {
 // SyncLog, where that is safe: its timestamps are those of runs over some
 // tables, and only say something of tables that hold those rows.
 func (a *Agent) firstPositions(ctx context.Context, all map[string]*standing, selected []string) error {
-	var fresh []string
+	var fresh, columns []string
 	for _, name := range selected {
-		if all[name].next == 1 { // neither store has ever heard of it
-			fresh = append(fresh, name)
+		// Neither store has ever heard of it, and SyncLog may have.
+		if st := all[name]; st.next == 1 && st.stream.SyncLog != "" {
+			fresh, columns = append(fresh, name), append(columns, st.stream.SyncLog)
 		}
 	}
 	if len(fresh) == 0 {
 		return nil
 	}
-	newest, err := a.log.Newest(ctx, fresh)
+	newest, err := a.log.Newest(ctx, columns)
 	if err != nil {
 		return err
 	}
@@ -213,12 +214,12 @@ func (a *Agent) firstPositions(ctx context.Context, all map[string]*standing, se
 			strings.Join(a.otherLogs, ", "), a.otherLogs[0])
 	}
 	for _, name := range fresh {
-		at, ok := newest[name]
+		st := all[name]
+		at, ok := newest[st.stream.SyncLog]
 		if !ok {
 			continue
 		}
-		st := all[name]
-		some, err := a.tables.HasRows(ctx, st.stream.shape, st.stream.copyFeed)
+		some, err := a.tables.HasRows(ctx, st.stream.shape)
 		if err != nil {
 			return err
 		}
@@ -226,12 +227,8 @@ func (a *Agent) firstPositions(ctx context.Context, all map[string]*standing, se
 		case some:
 			st.state.Position = syncLogPosition(at)
 			a.notice(false, "%s: no position, but rows; going on from SyncLog's %s", name, st.state.Position.Timestamp)
-		case a.config.TrustSyncLog:
-			st.state.Position = syncLogPosition(at.Add(-24 * time.Hour))
-			a.notice(true, "%s: trusting SyncLog (--trust-synclog); starting at %s, 24 hours before its timestamp. Older records are not fetched",
-				name, st.state.Position.Timestamp)
 		default:
-			a.notice(false, "%s: SyncLog has %s from an older service, but this agent's table is empty; full backfill (--trust-synclog starts there instead)",
+			a.notice(false, "%s: SyncLog has %s from an older service, but this agent's table is empty; full backfill",
 				name, at.UTC().Format(time.RFC3339))
 		}
 	}

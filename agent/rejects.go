@@ -21,7 +21,7 @@ const rejectChunk = 1000
 // is. ErrConfig: there is no such stream. ErrUnsynced: the database is another than
 // that of the syncs. One that belongs to another state directory is a notice.
 func Rejects(ctx context.Context, config Config, streams []string, yield func(record.Reject) error) (err error) {
-	if err := checkStreams(streams); err != nil {
+	if err := config.checkStreams(streams); err != nil {
 		return err
 	}
 	dest, err := existingDestination(ctx, &config)
@@ -44,7 +44,7 @@ func Rejects(ctx context.Context, config Config, streams []string, yield func(re
 		return err
 	}
 	if len(streams) == 0 {
-		streams = Streams()
+		streams = config.streams().Names()
 	}
 	for _, name := range streams {
 		if err := eachReject(ctx, dest, name, yield); err != nil {

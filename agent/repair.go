@@ -200,7 +200,7 @@ func (a *Agent) rebuild(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	defer release()
-	all, err := a.prepare(ctx, marks, Streams())
+	all, err := a.prepare(ctx, marks, a.config.streams().Names())
 	if err != nil {
 		return nil, inUse(stateHint(err))
 	}

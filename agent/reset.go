@@ -19,7 +19,7 @@ import (
 func (a *Agent) Reset(ctx context.Context, streams []string) error {
 	a.syncing.Lock()
 	defer a.syncing.Unlock()
-	if err := checkStreams(streams); err != nil {
+	if err := a.config.checkStreams(streams); err != nil {
 		return err
 	}
 	ctx, marks, release, err := a.claim(ctx)
@@ -47,7 +47,7 @@ func (a *Agent) reset(ctx context.Context, name string, sequence uint64) error {
 	var old checkpoint.Stream
 	s := a.config.stream(name)
 	err := a.file.Update(func(tx *checkpoint.Tx) (err error) {
-		if old, _, err = tx.Stream(name); err != nil || s.child() {
+		if old, _, err = tx.Stream(name); err != nil || !s.Listing {
 			return err
 		}
 		// The keys may be those of another destination.
@@ -57,7 +57,7 @@ func (a *Agent) reset(ctx context.Context, name string, sequence uint64) error {
 		return err
 	}
 	l := a.ledger(&standing{stream: s, state: old, expect: sequence, next: max(sequence, old.Sequence) + 1})
-	g := &record.Group{Stream: name, Shape: s.shape, Feed: s.copyFeed}
+	g := &record.Group{Stream: name, Shape: s.shape}
 	_, err = l.commit(ctx, g, newRetrier("destination, "+name, a.config.RetryFor, a.observe),
 		func(s checkpoint.Stream) (checkpoint.Stream, error) {
 			// What was done and is in no run record yet stays on the account.

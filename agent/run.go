@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -73,6 +74,14 @@ func (a *Agent) run(outer context.Context, streams []*stream, sel Selection, rep
 	if err != nil {
 		return err
 	}
+	a.showProperty(ctx, all)
+	wait, end := a.filling(ctx)
+	defer func() {
+		if err == nil && !a.keepsClaim { // else it goes on between the runs
+			err = wait()
+		}
+		err = errors.Join(err, end())
+	}()
 	accepted, err := a.checkSource(all, streams, sel)
 	if err != nil {
 		return err
@@ -81,28 +90,33 @@ func (a *Agent) run(outer context.Context, streams []*stream, sel Selection, rep
 		return err
 	}
 	a.observe(lastSync(all))
-	if streams[0].child() && a.keys.Stats().Keys == 0 {
+	if orphaned(streams) && a.keys.Stats().Keys == 0 {
 		return ErrNoKeys
 	}
 	childrenBegun := false
 	for _, s := range streams {
 		if s.child() && !childrenBegun {
 			childrenBegun = true
-			if a.keys.Stats().Keys == 0 {
-				if len(report.LeftOut) == 0 {
-					a.notice(true, "the listings' feeds are empty, so there is nothing that children could belong to: they are left out")
-				}
-				break
+			switch keys := a.keys.Stats().Keys; {
+			case keys > 0:
+				a.observe(KeysLoaded{Keys: keys})
+			case len(report.LeftOut) == 0:
+				a.notice(true, "the listings' feeds are empty, so there is nothing that children could belong to: they are left out")
 			}
-			a.observe(KeysLoaded{Keys: a.keys.Stats().Keys})
+		}
+		if s.child() && a.keys.Stats().Keys == 0 {
+			continue
 		}
 		before := all[s.name].state
 		err := a.syncStream(ctx, report, all[s.name], sel.Force)
 		if err := a.leaveOut(report, s, err); err != nil {
 			return err
 		}
-		if err != nil {
+		switch {
+		case err != nil:
 			a.live.set(s.name, before)
+		case s.Listing:
+			a.showProperty(ctx, all)
 		}
 	}
 	if err := report.nothingSynced(); err != nil {
@@ -112,6 +126,11 @@ func (a *Agent) run(outer context.Context, streams []*stream, sel Selection, rep
 		return err
 	}
 	return a.finish(ctx, report)
+}
+
+// orphaned reports whether children are selected, and no listings.
+func orphaned(streams []*stream) bool {
+	return slices.ContainsFunc(streams, (*stream).child) && !slices.ContainsFunc(streams, func(s *stream) bool { return s.Listing })
 }
 
 // syncStream brings home what one stream is owed, and then the stream up to date.
@@ -127,6 +146,7 @@ func (a *Agent) syncStream(ctx context.Context, report *Report, st *standing, fo
 		if err != nil {
 			return err
 		}
+		force = force || st.state.Anew
 		crashpoint.At(crashpoint.ErrandDone)
 	}
 	err = a.passes(ctx, report, st, force)
@@ -148,10 +168,10 @@ func (a *Agent) passes(ctx context.Context, report *Report, st *standing, force 
 		}
 		crashpoint.At(crashpoint.PassDone)
 		report.Passes = append(report.Passes, pass)
-		if !pass.behind {
+		if !pass.behind && !st.state.Anew {
 			return nil
 		}
-		force = false
+		force = st.state.Anew // a forced pass that went on has not been this one
 	}
 }
 

@@ -1,53 +1,31 @@
 package agent
 
-import "resoagent/internal/record"
+import (
+	"strings"
 
-// The streams, by the names that flags, tables and SyncLog use.
-const (
-	IDXProperty = "idx_property"
-	VOWProperty = "vow_property"
-	Media       = "media"
-	Rooms       = "rooms"
-	OpenHouse   = "openhouse"
+	"resoagent/internal/catalog"
+	"resoagent/internal/record"
 )
 
 // Streams are all streams, in the order in which they are synced.
-func Streams() []string { return []string{IDXProperty, VOWProperty, Media, Rooms, OpenHouse} }
+func Streams() []string { return catalog.All().Names() }
 
-// Title is a stream's name for people.
-func Title(stream string) string {
-	switch stream {
-	case IDXProperty:
-		return "IDX Property"
-	case VOWProperty:
-		return "VOW Property"
-	case Media:
-		return "Media"
-	case Rooms:
-		return "PropertyRooms"
-	case OpenHouse:
-		return "OpenHouse"
+// streams are the catalogue, and stream gives one of it as configured.
+func (c *Config) streams() catalog.Catalogue {
+	if c.catalogue == nil {
+		return catalog.All()
 	}
-	return stream
+	return c.catalogue
 }
-
-// IsChild reports whether the stream's records belong to a listing.
-func IsChild(stream string) bool { return stream != IDXProperty && stream != VOWProperty }
-
-const (
-	feedIDX = "idx"
-	feedVOW = "vow"
-)
 
 // stream is one thing to sync, as configured.
 type stream struct {
-	name     string
-	shape    *record.Shape
-	feed     string // whose token reads it
-	copyFeed string // which JSON copy it writes; "" where the table has one
-	filter   string
-	sizes    Sizes
-	diskSize int64 // about what one record takes in the destination, in bytes
+	*catalog.Stream
+	name   string
+	shape  *record.Shape
+	feed   string // whose token reads it
+	filter string
+	sizes  Sizes
 }
 
 // names are the streams' names.
@@ -60,39 +38,72 @@ func names(streams []*stream) []string {
 }
 
 // child reports whether the stream's records hang on a parent.
-func (s *stream) child() bool { return s.shape.Parent != "" }
+func (s *stream) child() bool { return s.Child() }
 
 // batches is how many batches a full page has.
 func (s *stream) batches() int { return (s.sizes.Page + s.sizes.Batch - 1) / s.sizes.Batch }
 
-// stream gives a stream as this configuration has it. The disk sizes are
-// pg_total_relation_size by rows after a backfill of 20,000 simulated listings
-// with their 400,000 photos: 8,485 bytes a listing in both feeds, 1,259 a photo,
-// 682 a room, 608 an open house.
+// stream gives a stream as this configuration has it, nil if there is none.
 func (c *Config) stream(name string) *stream {
-	childFeed := feedIDX
-	if c.VOWToken != "" {
-		childFeed = feedVOW
+	row := c.streams().Find(name)
+	if row == nil {
+		return nil
 	}
-	switch name {
-	case IDXProperty:
-		return &stream{name: name, shape: record.Property(), feed: feedIDX, copyFeed: feedIDX, sizes: c.Property, diskSize: 4300}
-	case VOWProperty:
-		return &stream{name: name, shape: record.Property(), feed: feedVOW, copyFeed: feedVOW, sizes: c.Property, diskSize: 4300}
-	case Media:
-		return &stream{name: name, shape: record.Media(), feed: childFeed, filter: c.MediaFilter, sizes: c.Media, diskSize: 1300}
-	case Rooms:
-		return &stream{name: name, shape: record.Rooms(), feed: childFeed, sizes: c.Rooms, diskSize: 700}
-	case OpenHouse:
-		return &stream{name: name, shape: record.OpenHouse(), feed: childFeed, sizes: c.OpenHouse, diskSize: 650}
+	s := &stream{Stream: row, name: name, shape: row.Shape(), feed: row.Feeds[len(row.Feeds)-1], filter: row.Filter, sizes: Sizes(row.Sizes)}
+	for _, feed := range row.Feeds {
+		if c.token(feed) != "" {
+			s.feed = feed
+			break
+		}
 	}
-	return nil
+	if filter, ok := c.Filters[name]; ok {
+		s.filter = filter
+	}
+	if sizes, ok := c.Sizes[row.Settings]; ok {
+		s.sizes = *sizes
+	}
+	return s
 }
 
 // token is the bearer token of a feed.
 func (c *Config) token(feed string) string {
-	if feed == feedVOW {
+	if feed == catalog.VOW {
 		return c.VOWToken
 	}
 	return c.IDXToken
 }
+
+// holdings are where a destination holds the streams.
+func (c *Config) holdings() (all []record.Holding) {
+	for _, name := range c.streams().Names() {
+		all = append(all, record.Holding{Stream: name, Shape: c.stream(name).shape})
+	}
+	return all
+}
+
+// children names the streams that hang on listings, for a sentence.
+func (c *Config) children() string {
+	var titles []string
+	for _, s := range c.streams() {
+		if s.Child() {
+			titles = append(titles, s.Title)
+		}
+	}
+	return strings.Join(titles, ", ")
+}
+
+// childStreams are the names of the streams that hang on listings.
+func (c *Config) childStreams() (names []string) {
+	for _, s := range c.streams() {
+		if s.Child() {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// sizeFlag is the setting of the stream's batch size.
+func (s *stream) sizeFlag() string { return s.Settings + "-batch-size" }
+
+// filterFlag is the setting of the stream's filter.
+func (s *stream) filterFlag() string { return s.Flag + "-filter" }

@@ -32,6 +32,7 @@ type writer struct {
 	observe func(Event)
 	present func() time.Time                           // see record.Group.Present
 	hide    func(string) string                        // takes tokens out of reasons
+	children []string // of a stream of listings: the streams that need them
 	window  int                                        // for people; 0: not a window
 	place   func(*checkpoint.Stream) *checkpoint.Place // which of the account's places is this walk's
 	end     func(*checkpoint.Stream) error             // what the walk's end does to the account
@@ -62,6 +63,7 @@ type gathered struct {
 	chunks  []chunk
 	bytes   int
 	orphans map[string]struct{}
+	owed    map[string]map[string]struct{} // by child stream: parents that are new
 	fresh   bool
 }
 
@@ -165,11 +167,11 @@ func (w *writer) add(c chunk) error {
 
 // filter compares a batch with the exact index of parent keys. Children whose
 // parent is not in it are left out; soft deletes pass, because their row must go
-// whether or not the parent is there. Listings of which one is in it are not
-// fresh: the other feed has brought it.
+// whether or not the parent is there. Listings that are not in it are new: their
+// children may have been passed by.
 func (w *writer) filter(b *record.Batch) error {
 	child := w.stream.child()
-	if !child && !w.group.fresh {
+	if !child && !w.stream.Listing {
 		return nil
 	}
 	keys := make([]string, 0, len(b.Records))
@@ -185,18 +187,13 @@ func (w *writer) filter(b *record.Batch) error {
 	var missing map[string]struct{}
 	err := w.file.View(func(tx *checkpoint.Tx) (err error) {
 		missing, err = w.keys.Missing(tx.Bolt(), keys)
+		if err == nil && !child {
+			err = w.owe(tx, missing)
+		}
 		return err
 	})
-	if err != nil {
+	if err != nil || !child || len(missing) == 0 {
 		return err
-	}
-	if !child {
-		slices.Sort(keys)
-		w.group.fresh = len(missing) == len(slices.Compact(keys))
-		return nil
-	}
-	if len(missing) == 0 {
-		return nil
 	}
 	if w.group.orphans == nil {
 		w.group.orphans = make(map[string]struct{})
@@ -241,7 +238,7 @@ func (w *writer) flush(ctx context.Context, gathered *gathered, done bool) error
 func (w *writer) toGroup(gathered *gathered, done bool) *record.Group {
 	g := &record.Group{
 		Hide:   w.hide,
-		Stream: w.stream.name, Shape: w.stream.shape, Feed: w.stream.copyFeed, RunID: w.runID, Forced: w.forced, Fresh: gathered.fresh,
+		Stream: w.stream.name, Shape: w.stream.shape, RunID: w.runID, Forced: w.forced, Fresh: gathered.fresh,
 		ByKey: w.byKey, Present: w.present(),
 	}
 	for _, c := range gathered.chunks {
@@ -251,6 +248,7 @@ func (w *writer) toGroup(gathered *gathered, done bool) *record.Group {
 		g.Orphans = append(g.Orphans, p)
 	}
 	slices.Sort(g.Orphans)
+	g.Owed = gathered.owedBy()
 	if w.beside != nil {
 		w.left = append(w.left, g.Orphans...)
 	}

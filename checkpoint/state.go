@@ -62,6 +62,8 @@ type Stream struct {
 	// Miscount is how many records the source counted in the last forced pass that
 	// it sent neither by time nor by key: its counts are too high by that.
 	Miscount int64 `json:"miscount,omitempty"`
+	// Anew: so many of its parents are new that the next pass begins as a forced one.
+	Anew bool `json:"anew,omitempty"`
 	// RejectRules is the version of what makes a record a reject by which the
 	// stream's rejects have been looked at.
 	RejectRules int `json:"reject_rules,omitempty"`

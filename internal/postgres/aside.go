@@ -19,6 +19,13 @@ func (d *Destination) aside(ctx context.Context, tx pgx.Tx, g *record.Group) err
 			return err
 		}
 	}
+	for stream, parents := range g.Owed {
+		_, err := tx.Exec(ctx, `INSERT INTO `+d.table("agent_orphan")+` (stream, parent_key)
+			SELECT $1::text, p FROM unnest($2::text[]) p ON CONFLICT DO NOTHING`, stream, parents)
+		if err != nil {
+			return err
+		}
+	}
 	if len(g.Arrived) > 0 {
 		_, err := tx.Exec(ctx, `DELETE FROM `+d.table("agent_orphan")+`
 			WHERE stream = $1 AND parent_key = ANY($2::text[]) AND parent_key <> ALL($3::text[])`, g.Stream, g.Arrived, append([]string{}, g.Orphans...))

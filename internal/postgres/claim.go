@@ -34,7 +34,7 @@ func (d *Destination) Claim(ctx context.Context, o record.Owner, streams []strin
 	}
 	// Whose claim this ends cannot commit any more, but may hold rows. Where that
 	// cannot be seen to, the rows are waited for.
-	_, _ = d.evict(ctx, ownTables(), true)
+	_, _ = d.evict(ctx, d.ownTables(), true)
 	return marks, nil
 }
 

@@ -50,7 +50,7 @@ func (d *Destination) attempt(ctx context.Context, g *record.Group, how manner) 
 		return err
 	}
 	defer d.rollback(ctx, tx)
-	w := writer{d: d, tx: tx, g: g, s: d.statements(g.Shape, g.Feed), how: how}
+	w := writer{d: d, tx: tx, g: g, s: d.statements(g.Shape), how: how}
 	if err := w.group(ctx); err != nil {
 		return wrap(place(g), because(tx, err))
 	}
@@ -227,7 +227,7 @@ func (w *writer) overwrite(ctx context.Context, tx pgx.Tx, entries []record.Entr
 	if _, err := tx.Exec(ctx, w.s.stage); err != nil {
 		return 0, err
 	}
-	columns, rows := CopyRows(w.s.shape, w.s.feed, entries)
+	columns, rows := CopyRows(w.s.shape, entries)
 	if err := copyFrom(ctx, tx, pgx.Identifier{stageTable}, columns, rows); err != nil {
 		return 0, err
 	}

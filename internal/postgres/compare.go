@@ -12,7 +12,7 @@ import (
 
 // stored is what is there of a record.
 type stored struct {
-	hash *int64    // nil: a row, but no copy of this feed
+	hash int64
 	time time.Time // zero: it has none
 }
 
@@ -25,9 +25,7 @@ func (w *writer) compare(entries []record.Entry, there map[[2]string]stored) (c 
 		switch {
 		case !ok:
 			c.absent = append(c.absent, e)
-		case old.hash == nil:
-			c.differ = append(c.differ, e)
-		case *old.hash == e.Hash:
+		case old.hash == e.Hash:
 			c.same = append(c.same, e)
 		case w.g.Replaces(e.Record, old.time):
 			c.differ = append(c.differ, e)
@@ -43,7 +41,7 @@ func (w *writer) compare(entries []record.Entry, there map[[2]string]stored) (c 
 func (c *comparison) outdone(there map[[2]string]stored) {
 	c.differ = slices.DeleteFunc(c.differ, func(e record.Entry) bool {
 		now, ok := there[[2]string{e.Parent, e.Key}]
-		gone := ok && now.hash != nil && *now.hash != e.Hash
+		gone := ok && now.hash != e.Hash
 		if gone {
 			c.older = append(c.older, e)
 		}
@@ -76,16 +74,15 @@ func (w *writer) find(ctx context.Context, tx pgx.Tx, entries []record.Entry) (m
 	there := make(map[[2]string]stored)
 	for rows.Next() {
 		var key [2]string
-		var hash *int64
+		var old stored
 		var at *time.Time
-		into := []any{&key[0], &key[1], &hash, &at}
+		into := []any{&key[0], &key[1], &old.hash, &at}
 		if w.s.shape.Parent == "" {
 			into = into[1:]
 		}
 		if err := rows.Scan(into...); err != nil {
 			return nil, err
 		}
-		old := stored{hash: hash}
 		if at != nil {
 			old.time = *at
 		}

@@ -16,7 +16,7 @@ import (
 
 // copy writes records that are not there, the fastest way there is.
 func (w *writer) copy(ctx context.Context, tx pgx.Tx, entries []record.Entry) error {
-	columns, rows := CopyRows(w.s.shape, w.s.feed, entries)
+	columns, rows := CopyRows(w.s.shape, entries)
 	return copyFrom(ctx, tx, pgx.Identifier{w.d.schema, w.s.shape.Table}, columns, rows)
 }
 
@@ -39,13 +39,12 @@ func (e brokenOff) Unwrap() error { return e.error }
 
 // CopyRows gives records in the form of pgx's CopyFrom, with the columns that
 // they fill.
-func CopyRows(shape *record.Shape, feed string, entries []record.Entry) (columns []string, rows pgx.CopyFromSource) {
-	ts, hash, body := shape.CopyColumns(feed)
+func CopyRows(shape *record.Shape, entries []record.Entry) (columns []string, rows pgx.CopyFromSource) {
 	columns = shape.KeyColumns()
 	for _, c := range shape.Columns {
 		columns = append(columns, c.Name)
 	}
-	columns = append(columns, ts, body, hash)
+	columns = append(columns, "record_timestamp", "record", "record_hash")
 	return columns, &copyRows{
 		shape: shape, entries: entries, row: make([]any, len(columns)), numbers: make([]pgtype.Numeric, len(shape.Columns)),
 	}

@@ -13,7 +13,7 @@ const countUpTo = 64 << 20
 // Figures tells what the destination holds, and how large it is.
 func (d *Destination) Figures(ctx context.Context, of []record.Holding) (f record.Figures, err error) {
 	tables := []string{"synclog", "SyncLog"}
-	for _, s := range record.Shapes() {
+	for _, s := range d.shapes.All {
 		tables = append(tables, s.Table)
 	}
 	err = d.row(ctx, `SELECT
@@ -37,19 +37,16 @@ func (d *Destination) Figures(ctx context.Context, of []record.Holding) (f recor
 }
 
 // stock tells what there is of a stream. The estimate is the planner's: the rows that
-// ANALYZE found to a page, times the pages of today; and of a table with copies for two
-// feeds the share that has this one.
+// ANALYZE found to a page, times the pages of today.
 func (d *Destination) stock(ctx context.Context, h record.Holding) (s record.Stock, err error) {
-	_, hash, _ := h.Shape.CopyColumns(h.Feed)
 	var size int64
 	var estimate *int64
 	err = d.row(ctx, `SELECT pg_relation_size(c.oid), CASE WHEN c.reltuples > 0 AND c.relpages > 0 THEN
-			(c.reltuples / c.relpages * (pg_relation_size(c.oid) / current_setting('block_size')::int) * (1 - coalesce((SELECT null_frac
-				FROM pg_stats WHERE schemaname = $1 AND tablename = $2 AND attname = $3), 0)))::bigint END,
-			(SELECT count(*) FROM `+d.table("agent_reject")+` WHERE stream = $4 AND repaired IS NULL),
-			(SELECT count(*) FROM `+d.table("agent_orphan")+` WHERE stream = $4)
+			(c.reltuples / c.relpages * (pg_relation_size(c.oid) / current_setting('block_size')::int))::bigint END,
+			(SELECT count(*) FROM `+d.table("agent_reject")+` WHERE stream = $3 AND repaired IS NULL),
+			(SELECT count(*) FROM `+d.table("agent_orphan")+` WHERE stream = $3)
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r'`,
-		[]any{d.schema, h.Shape.Table, hash, h.Stream}, &size, &estimate, &s.Rejects, &s.Orphans)
+		[]any{d.schema, h.Shape.Table, h.Stream}, &size, &estimate, &s.Rejects, &s.Orphans)
 	if err != nil {
 		return s, err
 	}
@@ -58,5 +55,5 @@ func (d *Destination) stock(ctx context.Context, h record.Holding) (s record.Sto
 		return s, nil
 	}
 	s.Rows = new(int64)
-	return s, d.row(ctx, `SELECT count(*) FROM `+d.table(h.Shape.Table)+` WHERE `+hash+` IS NOT NULL`, nil, s.Rows)
+	return s, d.row(ctx, `SELECT count(*) FROM `+d.table(h.Shape.Table), nil, s.Rows)
 }

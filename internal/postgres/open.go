@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"resoagent/internal/record"
 	"resoagent/migrations"
 )
 
@@ -28,6 +29,9 @@ type Options struct {
 	// Lease is how long the destination stays owned by an agent that has died.
 	// What it leaves open ends about then, and what is silent is asked after within it.
 	Lease time.Duration
+
+	// Shapes are those of the streams.
+	Shapes record.Shapes
 
 	// Connections is how many there may be at least: one for each group that is
 	// committed at a time, and two for the lease and for looking after a group
@@ -50,6 +54,7 @@ type Destination struct {
 	watching sync.WaitGroup
 
 	schema  string
+	shapes  record.Shapes
 	pooler  bool
 	lease   time.Duration
 	least   int    // connections that a run needs
@@ -94,7 +99,7 @@ func Open(o Options) (*Destination, error) {
 	if lease <= 0 {
 		lease = 30 * time.Second
 	}
-	d := &Destination{config: config, schema: o.Schema, named: o.SyncLog, pooler: o.Pooler, lease: lease, least: max(2, o.Connections)}
+	d := &Destination{config: config, schema: o.Schema, shapes: o.Shapes, named: o.SyncLog, pooler: o.Pooler, lease: lease, least: max(2, o.Connections)}
 	d.life, d.end = context.WithCancel(context.Background())
 	d.watch = d.newWatch()
 	config.ConnConfig.OnPgError, config.ConnConfig.DialFunc = d.onError, d.dial

@@ -29,7 +29,7 @@ const (
 type probe struct {
 	*Destination
 	record.Report
-	streams  []string
+	columns  []string // of SyncLog that streams have
 	version  int
 	standing migrations.Standing
 	found    record.Examined
@@ -42,8 +42,8 @@ func checks() []string {
 
 // Examine reports how the destination stands for an agent that would be o. It
 // goes through everything that can be checked. An error is the context's own.
-func (d *Destination) Examine(ctx context.Context, o record.Owner, streams []string, report record.Report) (record.Examined, error) {
-	p := &probe{Destination: d, Report: report, streams: streams}
+func (d *Destination) Examine(ctx context.Context, o record.Owner, columns []string, report record.Report) (record.Examined, error) {
+	p := &probe{Destination: d, Report: report, columns: columns}
 	p.found.Place = "the destination was not reached"
 	short, cancel := context.WithTimeout(ctx, probeAll)
 	defer cancel()

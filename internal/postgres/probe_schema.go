@@ -24,7 +24,7 @@ func (p *probe) tables(ctx context.Context) error {
 		return err
 	}
 	p.standing = s
-	missing := missingTables(s)
+	missing := p.missingTables(s)
 	switch {
 	case len(s.Foreign) > 0:
 		p.Failure("tables", "give the agent a schema of its own with --schema NAME",
@@ -56,7 +56,7 @@ func (p *probe) upgradable(ctx context.Context) error {
 		return err
 	}
 	others, err := p.names(ctx, `SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = $1 AND c.relname = ANY ($2) AND NOT pg_has_role(c.relowner, 'USAGE') ORDER BY 1`, p.schema, ownTables())
+		WHERE n.nspname = $1 AND c.relname = ANY ($2) AND NOT pg_has_role(c.relowner, 'USAGE') ORDER BY 1`, p.schema, p.ownTables())
 	switch {
 	case err != nil:
 		return err
@@ -72,15 +72,15 @@ func (p *probe) upgradable(ctx context.Context) error {
 }
 
 // ownTables are the tables that a run reads and writes.
-func ownTables() (names []string) {
-	for _, s := range record.Shapes() {
+func (d *Destination) ownTables() (names []string) {
+	for _, s := range d.shapes.All {
 		names = append(names, s.Table)
 	}
 	return append(names, "agent_owner", "agent_position", "agent_run", "agent_orphan", "agent_reject")
 }
 
-func missingTables(s migrations.Standing) (names []string) {
-	for _, t := range ownTables() {
+func (d *Destination) missingTables(s migrations.Standing) (names []string) {
+	for _, t := range d.ownTables() {
 		if !slices.Contains(s.Tables, t) {
 			names = append(names, t)
 		}
@@ -96,7 +96,7 @@ func (p *probe) rights(ctx context.Context) error {
 	}
 	lacking, err := p.names(ctx, `SELECT r || ' on ' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
 		unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) WITH ORDINALITY r(r, i)
-		WHERE n.nspname = $1 AND c.relname = ANY ($2) AND NOT has_table_privilege(c.oid, r) ORDER BY c.relname, i`, p.schema, ownTables())
+		WHERE n.nspname = $1 AND c.relname = ANY ($2) AND NOT has_table_privilege(c.oid, r) ORDER BY c.relname, i`, p.schema, p.ownTables())
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (p *probe) syncLog(ctx context.Context) error {
 		return err
 	}
 	var missing []string
-	for _, c := range record.SyncLogColumns(p.streams) {
+	for _, c := range append(record.SyncLogColumns(), p.columns...) {
 		if !slices.Contains(columns, c) {
 			missing = append(missing, c)
 		}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -10,10 +11,13 @@ import (
 
 // Keys calls yield with every parent key, in key order.
 func (d *Destination) Keys(ctx context.Context, yield func(string) error) error {
-	shape := record.Property()
+	var parts []string
+	for _, s := range d.shapes.Listings {
+		parts = append(parts, `SELECT `+s.KeyColumn+` FROM `+d.table(s.Table))
+	}
 	var stopped error // by yield, which is no error of the database
 	err := d.within(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT `+shape.KeyColumn+` FROM `+d.table(shape.Table)+` ORDER BY 1`)
+		rows, err := tx.Query(ctx, strings.Join(parts, ` UNION `)+` ORDER BY 1`)
 		if err != nil {
 			return err
 		}
@@ -41,30 +45,25 @@ func (d *Destination) row(ctx context.Context, sql string, args []any, into ...a
 }
 
 // Tally counts what the destination holds of a stream.
-func (d *Destination) Tally(ctx context.Context, stream string, shape *record.Shape, feed string) (t record.Tally, err error) {
-	_, hash, _ := shape.CopyColumns(feed)
+func (d *Destination) Tally(ctx context.Context, stream string, shape *record.Shape) (t record.Tally, err error) {
 	err = d.row(ctx, `SELECT
-		(SELECT count(*) FROM `+d.table(shape.Table)+` WHERE `+hash+` IS NOT NULL),
+		(SELECT count(*) FROM `+d.table(shape.Table)+`),
 		(SELECT count(*) FROM `+d.table("agent_reject")+` WHERE stream = $1 AND repaired IS NULL),
 		(SELECT count(*) FROM `+d.table("agent_orphan")+` WHERE stream = $1)`, []any{stream}, &t.Rows, &t.Rejects, &t.Orphans)
 	return t, wrap("count "+stream, err)
 }
 
-// HasRows reports whether the stream's table has any row of its feed.
-func (d *Destination) HasRows(ctx context.Context, shape *record.Shape, feed string) (some bool, err error) {
-	_, hash, _ := shape.CopyColumns(feed)
-	err = d.row(ctx, `SELECT EXISTS (SELECT 1 FROM `+d.table(shape.Table)+` WHERE `+hash+` IS NOT NULL)`, nil, &some)
+// HasRows reports whether the stream's table has any row.
+func (d *Destination) HasRows(ctx context.Context, shape *record.Shape) (some bool, err error) {
+	err = d.row(ctx, `SELECT EXISTS (SELECT 1 FROM `+d.table(shape.Table)+`)`, nil, &some)
 	return some, wrap("look at "+shape.Table, err)
 }
 
-// Ready gives parents that children of a stream waited for and that are there
-// now, in key order, at most limit of those behind after.
-func (d *Destination) Ready(ctx context.Context, stream, after string, limit int) ([]string, error) {
-	shape := record.Property()
-	rows, err := d.pool.Query(ctx, `SELECT o.parent_key FROM `+d.table("agent_orphan")+` o
-		WHERE o.stream = $1 AND o.parent_key > $2
-		AND EXISTS (SELECT 1 FROM `+d.table(shape.Table)+` p WHERE p.`+shape.KeyColumn+` = o.parent_key)
-		ORDER BY o.parent_key LIMIT $3`, stream, after, limit)
+// Orphans gives parents that children of a stream wait for, in key order, at most
+// limit of those behind after.
+func (d *Destination) Orphans(ctx context.Context, stream, after string, limit int) ([]string, error) {
+	rows, err := d.pool.Query(ctx, `SELECT parent_key FROM `+d.table("agent_orphan")+`
+		WHERE stream = $1 AND parent_key > $2 ORDER BY parent_key LIMIT $3`, stream, after, limit)
 	if err != nil {
 		return nil, wrap("read orphans", err)
 	}

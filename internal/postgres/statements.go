@@ -7,12 +7,11 @@ import (
 	"resoagent/internal/record"
 )
 
-// statements are the SQL texts for one shape and feed.
+// statements are the SQL texts for one shape.
 type statements struct {
 	shape *record.Shape
-	feed  string // "" where the table keeps one copy
-	// find reads hash and timestamp of the rows that are there, NULL where the row
-	// has no copy of the feed. It takes the key columns as arrays.
+	// find reads hash and timestamp of the rows that are there. It takes the key
+	// columns as arrays.
 	find string
 	// remove deletes rows and tells which. It takes arrays, the key columns and the
 	// timestamps up to which rows are meant, then the present, and whether newer
@@ -27,18 +26,10 @@ type statements struct {
 	stagedMerge, stagedForce string
 }
 
-func casts() map[record.Kind]string {
-	return map[record.Kind]string{
-		record.Text: "text", record.Word: "text", record.Integer: "bigint", record.Number: "numeric",
-		record.Boolean: "boolean", record.Date: "date", record.Timestamp: "timestamptz",
-	}
-}
-
-func (d *Destination) statements(shape *record.Shape, feed string) statements {
-	s := statements{shape: shape, feed: feed}
+func (d *Destination) statements(shape *record.Shape) statements {
+	s := statements{shape: shape}
 	table := d.table(shape.Table)
 	keys := shape.KeyColumns()
-	ts, hash, _ := shape.CopyColumns(feed)
 
 	var arrays, join []string
 	for i, k := range keys {
@@ -46,26 +37,27 @@ func (d *Destination) statements(shape *record.Shape, feed string) statements {
 		join = append(join, fmt.Sprintf("t.%s = u.%s", k, k))
 	}
 	wanted := fmt.Sprintf("unnest(%s) AS u(%s)", strings.Join(arrays, ", "), strings.Join(keys, ", "))
-	s.find = fmt.Sprintf("SELECT t.%s, t.%s, t.%s FROM %s JOIN %s t ON %s",
-		strings.Join(keys, ", t."), hash, ts, wanted, table, strings.Join(join, " AND "))
-	if shape.Status != "" {
+	s.find = fmt.Sprintf("SELECT t.%s, t.record_hash, t.record_timestamp FROM %s JOIN %s t ON %s",
+		strings.Join(keys, ", t."), wanted, table, strings.Join(join, " AND "))
+	if shape.Tombstone.Field != "" {
 		n := len(keys)
 		s.remove = fmt.Sprintf("DELETE FROM %s t USING unnest(%s, $%d::text[]) AS u(%s, at) WHERE %s AND (%s OR $%d::boolean) RETURNING t.%s",
 			table, strings.Join(arrays, ", "), n+1, strings.Join(keys, ", "), strings.Join(join, " AND "),
-			notOlder("t."+ts, "u.at::timestamptz", n+2), n+3, strings.Join(keys, ", t."))
+			notOlder("u.at::timestamptz", n+2), n+3, strings.Join(keys, ", t."))
 	}
 
-	s.force, s.stagedForce = upsertTexts(shape, feed, table)
-	s.merge = s.force + " WHERE " + notOlder("t."+ts, "excluded."+ts, len(keys)+len(shape.Columns)+4)
-	s.stagedMerge = s.stagedForce + " WHERE " + notOlder("t."+ts, "excluded."+ts, 1)
+	s.force, s.stagedForce = upsertTexts(shape, table)
+	s.merge = s.force + " WHERE " + notOlder("excluded.record_timestamp", len(keys)+len(shape.Columns)+4)
+	s.stagedMerge = s.stagedForce + " WHERE " + notOlder("excluded.record_timestamp", 1)
 	s.stage = fmt.Sprintf("CREATE TEMPORARY TABLE %s (LIKE %s) ON COMMIT DROP", stageTable, table)
 	return s
 }
 
 // notOlder is record.Group.Replaces in SQL, for what other groups of the stream
-// have written since this one looked: of a row's timestamp, a record's, and the
-// present as an argument.
-func notOlder(there, came string, present int) string {
+// have written since this one looked: of a record's timestamp, and the present as
+// an argument.
+func notOlder(came string, present int) string {
+	const there = "t.record_timestamp"
 	return fmt.Sprintf("(%s IS NULL OR %s IS NULL OR %s <= %s OR %s > $%d::timestamptz)", there, came, there, came, there, present)
 }
 
@@ -82,10 +74,8 @@ const stageTable = "agent_stage"
 
 // upsertTexts are the statements that insert or overwrite, from arrays and from
 // the staging table.
-func upsertTexts(shape *record.Shape, feed, table string) (arrays, staged string) {
-	ts, hash, body := shape.CopyColumns(feed)
+func upsertTexts(shape *record.Shape, table string) (arrays, staged string) {
 	keys := shape.KeyColumns()
-	cast := casts()
 	var names, places, values, sets []string
 	column := func(name, array, as string) {
 		names = append(names, name)
@@ -100,18 +90,12 @@ func upsertTexts(shape *record.Shape, feed, table string) (arrays, staged string
 		column(k, "text", "text")
 	}
 	for _, c := range shape.Columns {
-		column(c.Name, "text", cast[c.Kind])
-		set := "excluded." + c.Name
-		if feed == "idx" {
-			// The typed columns follow the VOW copy where there is one.
-			set = fmt.Sprintf("CASE WHEN t.vow IS NULL THEN excluded.%s ELSE t.%s END", c.Name, c.Name)
-		}
-		sets = append(sets, c.Name+" = "+set)
+		column(c.Name, "text", c.Kind.Type())
 	}
-	column(ts, "text", "timestamptz")
-	column(body, "text", "jsonb")
-	column(hash, "bigint", "bigint")
-	for _, name := range []string{ts, body, hash} {
+	column("record_timestamp", "text", "timestamptz")
+	column("record", "text", "jsonb")
+	column("record_hash", "bigint", "bigint")
+	for _, name := range names[len(keys):] {
 		sets = append(sets, name+" = excluded."+name)
 	}
 	list := strings.Join(names, ", ")

@@ -86,7 +86,7 @@ func (d *Destination) obstacles() (found []obstacle) {
 func (d *Destination) rowSecurity(ctx context.Context, q querier, synclog string) (found []obstacle, err error) {
 	rows, err := q.Query(ctx, `SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relrowsecurity AND row_security_active(c.oid) AND (n.nspname = $1 AND c.relname = ANY ($2) OR c.oid = to_regclass(NULLIF($3, '')))
-		ORDER BY 1`, d.schema, ownTables(), synclog)
+		ORDER BY 1`, d.schema, d.ownTables(), synclog)
 	if err != nil {
 		return nil, err
 	}

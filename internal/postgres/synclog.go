@@ -36,17 +36,18 @@ func (d *Destination) Mirror(ctx context.Context, r record.Run) error {
 		}
 		columns := []string{"timestamp", "total_processed", "total_successful", "total_failed"}
 		args := []any{r.FinishedAt, clamp(r.Processed), clamp(r.Successful), clamp(r.Failed)}
-		for stream, at := range r.Positions {
-			columns = append(columns, record.SyncLogColumn(stream))
-			args = append(args, at)
-		}
 		places := make([]string, len(args))
 		for i := range places {
 			places[i] = fmt.Sprintf("$%d", i+1)
 		}
-		for _, stream := range r.Unknown {
-			column := record.SyncLogColumn(stream)
-			columns, places = append(columns, column), append(places, "("+d.newest(column)+")")
+		for column, at := range r.Columns {
+			columns = append(columns, column)
+			if at.IsZero() {
+				places = append(places, "("+d.newest(column)+")")
+				continue
+			}
+			args = append(args, at)
+			places = append(places, fmt.Sprintf("$%d", len(args)))
 		}
 		_, err = tx.Exec(ctx, `INSERT INTO `+d.synclog+` (`+strings.Join(columns, ", ")+`) VALUES (`+strings.Join(places, ", ")+`)`, args...)
 		if err != nil {
@@ -69,11 +70,10 @@ func (d *Destination) newest(column string) string {
 		WHERE ` + column + ` IS NOT NULL AND isfinite(` + column + `) ORDER BY timestamp DESC, id DESC LIMIT 1`
 }
 
-// Newest reads the newest timestamp of each stream from SyncLog.
-func (d *Destination) Newest(ctx context.Context, streams []string) (map[string]time.Time, error) {
+// Newest reads the newest timestamp in each of SyncLog's columns.
+func (d *Destination) Newest(ctx context.Context, of []string) (map[string]time.Time, error) {
 	out := make(map[string]time.Time)
-	for _, stream := range streams {
-		column := record.SyncLogColumn(stream)
+	for _, column := range of {
 		rows, err := d.pool.Query(ctx, d.newest(column))
 		if err != nil {
 			return nil, wrap("read SyncLog", err)
@@ -83,7 +83,7 @@ func (d *Destination) Newest(ctx context.Context, streams []string) (map[string]
 			return nil, wrap("read SyncLog", err)
 		}
 		if len(found) == 1 {
-			out[stream] = found[0].Time.UTC()
+			out[column] = found[0].Time.UTC()
 		}
 	}
 	return out, nil

@@ -148,7 +148,7 @@ func (r *Reader) field(use *use, value jsontext.Value) {
 	case roleParent:
 		r.rec.Parent = text(value)
 	case roleStatus:
-		r.rec.Deleted = text(value) == "Deleted"
+		r.rec.Deleted = text(value) == r.shape.Tombstone.Value
 	}
 	if use.column < 0 {
 		return

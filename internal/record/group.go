@@ -103,7 +103,6 @@ type Mark struct {
 type Group struct {
 	Stream string
 	Shape  *Shape
-	Feed   string // for shapes with a copy for each feed
 	RunID  string
 	Forced bool // also overwrite rows that look newer
 	// ByKey: the records answer a question by key or parent. That is the source's
@@ -115,6 +114,9 @@ type Group struct {
 	Fresh   bool // none of the records should be there yet; a guess, which may be wrong
 	Batches []Batch
 	Orphans []string // parents that were missing, unique and sorted
+	// Owed are, by child stream, parents that are new here: that stream's children of
+	// theirs are still to be asked for, however old they are. Unique and sorted.
+	Owed map[string][]string
 	// Arrived are parents whose children are all stored once this group is: what
 	// waited for them is struck off, but for those among Orphans.
 	Arrived []string
@@ -191,23 +193,19 @@ type Run struct {
 	ID         string
 	StartedAt  time.Time
 	FinishedAt time.Time
-	Positions  map[string]time.Time // the newest that are known
-	Unknown    []string             // streams whose position is not: SyncLog's newest goes into the row again
+	Positions  map[string]time.Time // the newest that are known, by stream
+	// Columns are those of SyncLog that streams have, and what goes into them. What
+	// is not known is zero: there SyncLog's newest goes into the row again.
+	Columns    map[string]time.Time
 	Processed  int64
 	Successful int64
 	Failed     int64
 }
 
-// SyncLogColumn is the column of SyncLog that a stream's timestamp goes to.
-func SyncLogColumn(stream string) string { return stream + "_timestamp" }
-
-// SyncLogColumns are the columns that the agent reads and writes.
-func SyncLogColumns(streams []string) []string {
-	columns := []string{"id", "timestamp", "total_processed", "total_successful", "total_failed"}
-	for _, s := range streams {
-		columns = append(columns, SyncLogColumn(s))
-	}
-	return columns
+// SyncLogColumns are the columns of SyncLog that the agent reads and writes,
+// beside those of the streams.
+func SyncLogColumns() []string {
+	return []string{"id", "timestamp", "total_processed", "total_successful", "total_failed"}
 }
 
 // Reject is a record that could not be stored, as a destination keeps it, or one
@@ -255,5 +253,4 @@ type Stock struct {
 type Holding struct {
 	Stream string
 	Shape  *Shape
-	Feed   string // "" where the table keeps one copy
 }

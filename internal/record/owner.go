@@ -63,23 +63,31 @@ func (o Owner) Same(row Owned) bool {
 	return o.StateID == row.StateID && slices.Contains(o.Claims, row.Incarnation)
 }
 
+// May fails with ErrOwned where row's owner is another agent whose lease still
+// runs, for leased.
+func (o Owner) May(row Owned, leased time.Duration) error {
+	if leased <= 0 || o.Same(row) {
+		return nil
+	}
+	whose := ""
+	if o.Host == row.Host && o.StateDir == row.StateDir {
+		whose = " (named like this one, but with another state file, or a copy of it)"
+	}
+	return fmt.Errorf("host %s, state directory %s%s, lease for another %.0fs: %w",
+		row.Host, row.StateDir, whose, math.Ceil(leased.Seconds()), ErrOwned)
+}
+
 // Next decides whether o may claim a destination that belongs to row, and gives
 // the incarnation to write. leased is what is left of the owner's lease. The note
 // comes before the destination's commit: if the process dies between the two, the
 // state file holds both incarnations, and whichever the destination has is its
 // own; the other way round it would not know its own claim and wait for the lease.
 func (o Owner) Next(row Owned, leased time.Duration) (int64, error) {
-	same := o.Same(row)
-	if leased > 0 && !same {
-		whose := ""
-		if o.Host == row.Host && o.StateDir == row.StateDir {
-			whose = " (named like this one, but with another state file, or a copy of it)"
-		}
-		return 0, fmt.Errorf("host %s, state directory %s%s, lease for another %.0fs: %w",
-			row.Host, row.StateDir, whose, math.Ceil(leased.Seconds()), ErrOwned)
+	if err := o.May(row, leased); err != nil {
+		return 0, err
 	}
 	held, next := int64(0), row.Incarnation+1
-	if same {
+	if o.Same(row) {
 		held = row.Incarnation
 	}
 	if o.Note == nil {

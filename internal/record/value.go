@@ -18,6 +18,18 @@ type Value struct {
 	Valid bool
 }
 
+// Plain is the text of a value that is not null in a form that both dialects take
+// for the kind's column by themselves.
+func (v Value) Plain(k Kind) string {
+	switch {
+	case k != Boolean:
+		return v.Text
+	case v.Text == "true":
+		return "1"
+	}
+	return "0"
+}
+
 // Convert reads a JSON value into the column's type. The source writes numbers
 // in Java's way (3.0, 2.0E7) and some of them as strings; both fit. ok is false
 // for a value that does not fit: the column becomes null, and the record's JSON

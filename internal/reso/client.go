@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"resoagent/internal/disk"
-	"resoagent/internal/record"
 )
 
 // Options are the settings of a source.
@@ -27,6 +26,7 @@ type Options struct {
 	StallTimeout   time.Duration     // longest silence of the source in an answer
 	AllowPlaintext bool              // http:// also to hosts that are not this one
 	UserAgent      string
+	Resources      []string // which a service root does not end in
 }
 
 // Client is a source. It may be used concurrently.
@@ -44,7 +44,7 @@ type Client struct {
 
 // New checks the settings and makes a client; nothing is connected yet.
 func New(o Options) (*Client, error) {
-	root, err := parseRoot(o.URL, o.AllowPlaintext)
+	root, err := parseRoot(o.URL, o.AllowPlaintext, o.Resources)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (c *Client) Close() error {
 	return nil
 }
 
-func parseRoot(text string, plaintext bool) (*url.URL, error) {
+func parseRoot(text string, plaintext bool, resources []string) (*url.URL, error) {
 	root, err := url.Parse(strings.TrimRight(text, "/"))
 	if err != nil || root.Host == "" || (root.Scheme != "http" && root.Scheme != "https") {
 		return nil, fmt.Errorf("open source: --source-url must be an address such as https://query.ampre.ca/odata, not %.80q", text[strings.LastIndexByte(text, '@')+1:])
@@ -86,7 +86,7 @@ func parseRoot(text string, plaintext bool) (*url.URL, error) {
 	if root.User != nil || root.RawQuery != "" || root.Fragment != "" {
 		return nil, errors.New("open source: --source-url must not hold a user, a query or a fragment; tokens have flags of their own")
 	}
-	if last := path.Base(root.Path); resource(last) {
+	if last := path.Base(root.Path); below(last, resources) {
 		return nil, fmt.Errorf("open source: --source-url ends in the resource %.40s; name the address above it, the service root: %s://%s%s",
 			last, root.Scheme, root.Host, strings.TrimRight(path.Dir(root.Path), "/"))
 	}
@@ -96,11 +96,11 @@ func parseRoot(text string, plaintext bool) (*url.URL, error) {
 	return root, nil
 }
 
-// resource reports whether a part of an address is a resource, or one record of
-// it, or the description of all: what lies below a service root.
-func resource(name string) bool {
+// below reports whether a part of an address is a resource, or one record of it,
+// or the description of all: what lies below a service root.
+func below(name string, resources []string) bool {
 	name, _, _ = strings.Cut(name, "(")
-	return name == "$metadata" || slices.ContainsFunc(record.Shapes(), func(s *record.Shape) bool { return strings.EqualFold(s.Resource, name) })
+	return name == "$metadata" || slices.ContainsFunc(resources, func(r string) bool { return strings.EqualFold(r, name) })
 }
 
 func loopback(host string) bool {

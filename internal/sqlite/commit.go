@@ -81,7 +81,7 @@ type writer struct {
 
 func newWriter(ctx context.Context, tx *sql.Tx, g *record.Group) (*writer, error) {
 	w := &writer{tx: tx, g: g}
-	find, upsert, remove := statements(g.Shape, g.Feed)
+	find, upsert, remove := statements(g.Shape)
 	var some bool
 	err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM agent_reject WHERE stream = ?)`, g.Stream).Scan(&some)
 	if err != nil {
@@ -175,10 +175,11 @@ func (w *writer) look(ctx context.Context, e record.Entry) (*stored, error) {
 // aside stores what did not become rows, or not as it came: rejects, repairs, and
 // the parents of orphans.
 func (w *writer) aside(ctx context.Context) error {
-	for _, p := range w.g.Orphans {
-		_, err := w.tx.ExecContext(ctx, `INSERT INTO agent_orphan (stream, parent_key, first_seen_at) VALUES (?, ?, ?)
-			ON CONFLICT DO NOTHING`, w.g.Stream, p, now())
-		if err != nil {
+	if err := w.waitFor(ctx, w.g.Stream, w.g.Orphans); err != nil {
+		return err
+	}
+	for stream, parents := range w.g.Owed {
+		if err := w.waitFor(ctx, stream, parents); err != nil {
 			return err
 		}
 	}
@@ -207,6 +208,18 @@ func (w *writer) aside(ctx context.Context) error {
 	return nil
 }
 
+// waitFor notes that children of a stream are to be asked for by these parents.
+func (w *writer) waitFor(ctx context.Context, stream string, parents []string) error {
+	for _, p := range parents {
+		_, err := w.tx.ExecContext(ctx, `INSERT INTO agent_orphan (stream, parent_key, first_seen_at) VALUES (?, ?, ?)
+			ON CONFLICT DO NOTHING`, stream, p, now())
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // list keeps a reject or a repair.
 func (w *writer) list(ctx context.Context, r record.Entry) error {
 	reason, repaired, body := r.Listed()
@@ -228,26 +241,19 @@ func (w *writer) list(ctx context.Context, r record.Entry) error {
 	return err
 }
 
-// statements are the SQL texts for one shape and feed.
-func statements(shape *record.Shape, feed string) (find, upsert, remove string) {
-	ts, hash, body := shape.CopyColumns(feed)
+// statements are the SQL texts for one shape.
+func statements(shape *record.Shape) (find, upsert, remove string) {
 	match := strings.Join(shape.KeyColumns(), " = ? AND ") + " = ?"
-	find = fmt.Sprintf("SELECT %s, %s FROM %s WHERE %s AND %s IS NOT NULL", hash, ts, shape.Table, match, hash)
+	find = fmt.Sprintf("SELECT record_hash, record_timestamp FROM %s WHERE %s", shape.Table, match)
 	remove = fmt.Sprintf("DELETE FROM %s WHERE %s", shape.Table, match)
 
 	names := shape.KeyColumns()
-	var sets []string
 	for _, c := range shape.Columns {
 		names = append(names, c.Name)
-		set := "excluded." + c.Name
-		if feed == "idx" {
-			// The typed columns follow the VOW copy where there is one.
-			set = fmt.Sprintf("CASE WHEN vow IS NULL THEN excluded.%s ELSE %s END", c.Name, c.Name)
-		}
-		sets = append(sets, c.Name+" = "+set)
 	}
-	for _, name := range []string{ts, body, hash} {
-		names = append(names, name)
+	names = append(names, "record_timestamp", "record", "record_hash")
+	var sets []string
+	for _, name := range names[len(shape.KeyColumns()):] {
 		sets = append(sets, name+" = excluded."+name)
 	}
 	places := strings.TrimSuffix(strings.Repeat("?, ", len(names)), ", ")

@@ -25,9 +25,8 @@ func (d *Destination) Figures(ctx context.Context, of []record.Holding) (f recor
 		err := d.db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM agent_reject WHERE stream = ? AND repaired IS NULL),
 			(SELECT count(*) FROM agent_orphan WHERE stream = ?)`, h.Stream, h.Stream).Scan(&s.Rejects, &s.Orphans)
 		if err == nil && f.Bytes <= countUpTo {
-			_, hash, _ := h.Shape.CopyColumns(h.Feed)
 			s.Rows = new(int64)
-			err = d.db.QueryRowContext(ctx, `SELECT count(*) FROM `+h.Shape.Table+` WHERE `+hash+` IS NOT NULL`).Scan(s.Rows)
+			err = d.db.QueryRowContext(ctx, `SELECT count(*) FROM `+h.Shape.Table).Scan(s.Rows)
 		}
 		if err != nil {
 			return f, wrap("look at "+h.Stream, err)

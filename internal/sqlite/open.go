@@ -14,6 +14,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"resoagent/internal/disk"
+	"resoagent/internal/record"
 	"resoagent/migrations"
 )
 
@@ -22,13 +23,14 @@ import (
 type Destination struct {
 	db          *sql.DB
 	path        string
+	shapes      record.Shapes
 	file        os.FileInfo // of the file that is open
 	owner       string
 	incarnation int64
 }
 
 // Open opens or creates the database file with mode 0600.
-func Open(ctx context.Context, path string) (*Destination, error) {
+func Open(ctx context.Context, path string, shapes record.Shapes) (*Destination, error) {
 	f, err := openFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("open destination: %w", err)
@@ -48,7 +50,7 @@ func Open(ctx context.Context, path string) (*Destination, error) {
 	if err := db.PingContext(ctx); err != nil {
 		return nil, errors.Join(wrap("open destination "+path, room(path, err)), db.Close())
 	}
-	return &Destination{db: db, path: path, file: info}, nil
+	return &Destination{db: db, path: path, shapes: shapes, file: info}, nil
 }
 
 // openFile opens or creates the file. The operator may have put a link in its

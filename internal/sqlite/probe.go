@@ -20,10 +20,13 @@ import (
 
 // Probe examines a destination that may not exist. It is no Destination, since
 // opening one makes the file and changes its journal.
-type Probe struct{ path string }
+type Probe struct {
+	path   string
+	shapes record.Shapes
+}
 
 // NewProbe is for the database file at path.
-func NewProbe(path string) *Probe { return &Probe{path: path} }
+func NewProbe(path string, shapes record.Shapes) *Probe { return &Probe{path, shapes} }
 
 // Close is there for the sake of the other kind of destination.
 func (p *Probe) Close() error { return nil }
@@ -35,8 +38,9 @@ const probeAll = 20 * time.Second
 type probe struct {
 	record.Report
 	path     string
-	stateDir string // which a sync makes itself
-	streams  []string
+	stateDir string   // which a sync makes itself
+	columns  []string // of SyncLog that streams have
+	shapes   record.Shapes
 	db       *sql.DB
 	standing migrations.Standing
 	found    record.Examined
@@ -44,8 +48,8 @@ type probe struct {
 
 // Examine reports how the destination stands for an agent that would be o. An
 // error is the context's own.
-func (p *Probe) Examine(ctx context.Context, o record.Owner, streams []string, report record.Report) (record.Examined, error) {
-	x := &probe{Report: report, path: p.path, stateDir: o.StateDir, streams: streams}
+func (p *Probe) Examine(ctx context.Context, o record.Owner, columns []string, report record.Report) (record.Examined, error) {
+	x := &probe{Report: report, path: p.path, stateDir: o.StateDir, columns: columns, shapes: p.shapes}
 	short, cancel := context.WithTimeout(ctx, probeAll)
 	defer cancel()
 	x.space()
@@ -185,7 +189,7 @@ func (p *probe) contents(ctx context.Context, o record.Owner) {
 func (p *probe) tables() {
 	s := p.standing
 	var missing []string
-	for _, shape := range record.Shapes() {
+	for _, shape := range p.shapes.All {
 		if !slices.ContainsFunc(s.Tables, func(t string) bool { return strings.EqualFold(t, shape.Table) }) {
 			missing = append(missing, shape.Table)
 		}
@@ -213,7 +217,7 @@ func (p *probe) syncLog(ctx context.Context) {
 		return
 	}
 	var missing []string
-	for _, c := range record.SyncLogColumns(p.streams) {
+	for _, c := range append(record.SyncLogColumns(), p.columns...) {
 		var n int
 		err := p.db.QueryRowContext(ctx, `SELECT count(*) FROM pragma_table_info(?) WHERE name = ? COLLATE NOCASE`, p.standing.SyncLog, c).Scan(&n)
 		if err != nil {

@@ -15,8 +15,11 @@ import (
 
 // Keys calls yield with every parent key, in key order.
 func (d *Destination) Keys(ctx context.Context, yield func(string) error) error {
-	shape := record.Property()
-	rows, err := d.db.QueryContext(ctx, `SELECT `+shape.KeyColumn+` FROM `+shape.Table+` ORDER BY 1`)
+	var parts []string
+	for _, s := range d.shapes.Listings {
+		parts = append(parts, `SELECT `+s.KeyColumn+` FROM `+s.Table)
+	}
+	rows, err := d.db.QueryContext(ctx, strings.Join(parts, ` UNION `)+` ORDER BY 1`)
 	if err != nil {
 		return wrap("read parent keys", err)
 	}
@@ -34,29 +37,25 @@ func (d *Destination) Keys(ctx context.Context, yield func(string) error) error 
 }
 
 // Tally counts what the destination holds of a stream.
-func (d *Destination) Tally(ctx context.Context, stream string, shape *record.Shape, feed string) (t record.Tally, err error) {
-	_, hash, _ := shape.CopyColumns(feed)
+func (d *Destination) Tally(ctx context.Context, stream string, shape *record.Shape) (t record.Tally, err error) {
 	err = d.db.QueryRowContext(ctx, `SELECT
-		(SELECT count(*) FROM `+shape.Table+` WHERE `+hash+` IS NOT NULL),
+		(SELECT count(*) FROM `+shape.Table+`),
 		(SELECT count(*) FROM agent_reject WHERE stream = ? AND repaired IS NULL),
 		(SELECT count(*) FROM agent_orphan WHERE stream = ?)`, stream, stream).Scan(&t.Rows, &t.Rejects, &t.Orphans)
 	return t, wrap("count "+stream, err)
 }
 
-// HasRows reports whether the stream's table has any row of its feed.
-func (d *Destination) HasRows(ctx context.Context, shape *record.Shape, feed string) (some bool, err error) {
-	_, hash, _ := shape.CopyColumns(feed)
-	err = d.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM `+shape.Table+` WHERE `+hash+` IS NOT NULL)`).Scan(&some)
+// HasRows reports whether the stream's table has any row.
+func (d *Destination) HasRows(ctx context.Context, shape *record.Shape) (some bool, err error) {
+	err = d.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM `+shape.Table+`)`).Scan(&some)
 	return some, wrap("look at "+shape.Table, err)
 }
 
-// Ready gives parents that children of a stream waited for and that are there
-// now, in key order, at most limit of those behind after.
-func (d *Destination) Ready(ctx context.Context, stream, after string, limit int) ([]string, error) {
-	shape := record.Property()
-	rows, err := d.db.QueryContext(ctx, `SELECT o.parent_key FROM agent_orphan o WHERE o.stream = ? AND o.parent_key > ?
-		AND EXISTS (SELECT 1 FROM `+shape.Table+` p WHERE p.`+shape.KeyColumn+` = o.parent_key)
-		ORDER BY o.parent_key LIMIT ?`, stream, after, limit)
+// Orphans gives parents that children of a stream wait for, in key order, at most
+// limit of those behind after.
+func (d *Destination) Orphans(ctx context.Context, stream, after string, limit int) ([]string, error) {
+	rows, err := d.db.QueryContext(ctx, `SELECT parent_key FROM agent_orphan
+		WHERE stream = ? AND parent_key > ? ORDER BY parent_key LIMIT ?`, stream, after, limit)
 	if err != nil {
 		return nil, wrap("read orphans", err)
 	}
@@ -120,15 +119,15 @@ func (d *Destination) Mirror(ctx context.Context, r record.Run) error {
 		}
 		columns := []string{"timestamp", "total_processed", "total_successful", "total_failed"}
 		args := []any{r.FinishedAt.UTC().Format(instant), clamp(r.Processed), clamp(r.Successful), clamp(r.Failed)}
-		for stream, at := range r.Positions {
-			columns = append(columns, record.SyncLogColumn(stream))
-			args = append(args, at.UTC().Format(instant))
-		}
 		places := strings.TrimSuffix(strings.Repeat("?, ", len(args)), ", ")
-		for _, stream := range r.Unknown {
-			column := record.SyncLogColumn(stream)
+		for column, at := range r.Columns {
 			columns = append(columns, column)
-			places += ", (" + newest(column) + ")"
+			if at.IsZero() {
+				places += ", (" + newest(column) + ")"
+				continue
+			}
+			args = append(args, at.UTC().Format(instant))
+			places += ", ?"
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO SyncLog (`+strings.Join(columns, ", ")+`) VALUES (`+places+`)`, args...)
 		if err != nil {
@@ -150,11 +149,10 @@ func newest(column string) string {
 	return `SELECT ` + column + ` FROM SyncLog WHERE ` + column + ` IS NOT NULL ORDER BY timestamp DESC, id DESC LIMIT 1`
 }
 
-// Newest reads the newest timestamp of each stream from SyncLog.
-func (d *Destination) Newest(ctx context.Context, streams []string) (map[string]time.Time, error) {
+// Newest reads the newest timestamp in each of SyncLog's columns.
+func (d *Destination) Newest(ctx context.Context, of []string) (map[string]time.Time, error) {
 	out := make(map[string]time.Time)
-	for _, stream := range streams {
-		column := record.SyncLogColumn(stream)
+	for _, column := range of {
 		var text string
 		err := d.db.QueryRowContext(ctx, newest(column)).Scan(&text)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -167,7 +165,7 @@ func (d *Destination) Newest(ctx context.Context, streams []string) (map[string]
 		if err != nil {
 			continue // an older program's own notation: as if it were not there
 		}
-		out[stream] = at
+		out[column] = at
 	}
 	return out, nil
 }

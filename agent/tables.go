@@ -1,0 +1,79 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"resoagent/migrations"
+)
+
+// What the catalogue has got since the destination's tables were made: columns are
+// made by Migrate; here the rows that are there get their values, and the view
+// Property shows the feed that is complete.
+
+// showProperty has the view Property show the fullest feed that has finished a
+// backfill. It is not worth ending a run for: who reads the view for long keeps it
+// from being exchanged, and the next run does it.
+func (a *Agent) showProperty(ctx context.Context, all map[string]*standing) {
+	table := a.config.streams().PropertyTable(
+		func(name string) bool { return all[name] != nil && !all[name].state.LastFinishedAt.IsZero() },
+		func(name string) bool { return a.config.token(a.config.stream(name).feed) != "" })
+	if table == "" {
+		return
+	}
+	if err := a.tables.ShowProperty(ctx, table); err != nil && ctx.Err() == nil {
+		a.notice(true, "the view Property does not show %s yet: %v; the next run tries again", table, err)
+	}
+}
+
+// fill reads the typed columns that the catalogue has got since out of the stored
+// records, until all rows have them or ctx ends. Each batch is a transaction of its
+// own that saves the place with the rows, so a crash costs nothing, and it leaves
+// alone what a stream has written meanwhile: that has all columns.
+func (a *Agent) fill(ctx context.Context) error {
+	var total int64
+	begun := time.Now()
+	for {
+		var done migrations.Filled
+		err := newRetrier("destination, new columns", a.config.RetryFor, a.observe).do(ctx, func() (err error) {
+			done, err = a.tables.Fill(ctx)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if done.Table != "" && total == 0 {
+			a.notice(false, "%s has new columns (%s): their values are read out of the stored records", done.Table, strings.Join(done.Columns, ", "))
+		}
+		total += done.Rows
+		if !done.More {
+			if total > 0 {
+				a.notice(false, "new columns are filled: %d rows in %s", total, time.Since(begun).Round(time.Millisecond))
+			}
+			return nil
+		}
+	}
+}
+
+// filling fills beside whatever else is done until it is told to end. wait waits
+// until all is filled.
+func (a *Agent) filling(ctx context.Context) (wait, end func() error) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- a.fill(ctx) }()
+	wait = func() error {
+		err := <-done
+		done <- err
+		return err
+	}
+	end = func() error {
+		cancel()
+		if err := wait(); err != nil && !errors.Is(err, context.Canceled) {
+			return err
+		}
+		return nil
+	}
+	return wait, end
+}
