@@ -23,22 +23,22 @@ const (
 // has the rest committed in groups. While one group is on its way the next one
 // is gathered.
 type writer struct {
-	ledger  *ledger
-	file    *checkpoint.File
-	keys    *keyset.Set
-	stream  *stream
-	runID   string
-	retry   *retrier
-	observe func(Event)
-	present func() time.Time                           // see record.Group.Present
-	hide    func(string) string                        // takes tokens out of reasons
-	children []string // of a stream of listings: the streams that need them
-	window  int                                        // for people; 0: not a window
-	place   func(*checkpoint.Stream) *checkpoint.Place // which of the account's places is this walk's
-	end     func(*checkpoint.Stream) error             // what the walk's end does to the account
-	limit   int                                        // bytes of a group
-	fresh   bool                                       // nothing of what comes should be there yet
-	forced  bool                                       // rows that look newer are overwritten too
+	ledger   *ledger
+	file     *checkpoint.File
+	keys     *keyset.Set
+	stream   *stream
+	runID    string
+	retry    *retrier
+	observe  func(Event)
+	present  func() time.Time                           // see record.Group.Present
+	hide     func(string) string                        // takes tokens out of reasons
+	children []string                                   // of a stream of listings: the streams that need them
+	window   int                                        // for people; 0: not a window
+	place    func(*checkpoint.Stream) *checkpoint.Place // which of the account's places is this walk's
+	end      func(*checkpoint.Stream) error             // what the walk's end does to the account
+	limit    int                                        // bytes of a group
+	fresh    bool                                       // nothing of what comes should be there yet
+	forced   bool                                       // rows that look newer are overwritten too
 
 	group      *gathered
 	unfit      int64

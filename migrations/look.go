@@ -26,7 +26,7 @@ func (s Standing) Newer() bool { return s.Version > s.Latest }
 
 // Look tells what Up would find, and changes nothing: neither goose's version
 // table nor a schema is made. A schema that does not exist has no tables.
-func Look(ctx context.Context, db *sql.DB, d Dialect, named Names) (Standing, error) {
+func Look(ctx context.Context, db *sql.DB, d Dialect, named Names, layout Layout) (Standing, error) {
 	var s Standing
 	schema := named.Schema
 	steps, err := steps(d, schema)

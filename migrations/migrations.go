@@ -75,7 +75,7 @@ type Result struct {
 // none. Several agents may call it at once: the
 // first migrates, the others wait. Each version is one transaction, so a crash
 // leaves the last complete one.
-func Up(ctx context.Context, db *sql.DB, d Dialect, names Names) (Result, error) {
+func Up(ctx context.Context, db *sql.DB, d Dialect, names Names, layout Layout, claim Claim) (Result, error) {
 	schema := names.Schema
 	if d == Postgres {
 		unlock, err := lock(ctx, db, schema)

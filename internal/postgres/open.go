@@ -32,6 +32,7 @@ type Options struct {
 
 	// Shapes are those of the streams.
 	Shapes record.Shapes
+	Layout migrations.Layout
 
 	// Connections is how many there may be at least: one for each group that is
 	// committed at a time, and two for the lease and for looking after a group
@@ -55,6 +56,7 @@ type Destination struct {
 
 	schema  string
 	shapes  record.Shapes
+	layout  migrations.Layout
 	pooler  bool
 	lease   time.Duration
 	least   int    // connections that a run needs
@@ -99,7 +101,7 @@ func Open(o Options) (*Destination, error) {
 	if lease <= 0 {
 		lease = 30 * time.Second
 	}
-	d := &Destination{config: config, schema: o.Schema, shapes: o.Shapes, named: o.SyncLog, pooler: o.Pooler, lease: lease, least: max(2, o.Connections)}
+	d := &Destination{config: config, schema: o.Schema, shapes: o.Shapes, layout: o.Layout, named: o.SyncLog, pooler: o.Pooler, lease: lease, least: max(2, o.Connections)}
 	d.life, d.end = context.WithCancel(context.Background())
 	d.watch = d.newWatch()
 	config.ConnConfig.OnPgError, config.ConnConfig.DialFunc = d.onError, d.dial
@@ -154,8 +156,9 @@ func redacted(err error) error {
 // Migrate.
 func (d *Destination) Pooler() bool { return d.pooler }
 
-// Migrate creates or upgrades the tables.
-func (d *Destination) Migrate(ctx context.Context) (migrations.Result, error) {
+// Migrate creates or upgrades the tables, for an agent that would be o.
+// record.ErrOwned: another agent's lease still runs.
+func (d *Destination) Migrate(ctx context.Context, o record.Owner) (migrations.Result, error) {
 	if err := d.connect(ctx); err != nil {
 		return migrations.Result{}, err
 	}
@@ -164,7 +167,7 @@ func (d *Destination) Migrate(ctx context.Context) (migrations.Result, error) {
 	}
 	db := stdlib.OpenDBFromPool(d.pool)
 	defer db.Close()
-	result, err := migrations.Up(ctx, db, migrations.Postgres, d.names())
+	result, err := migrations.Up(ctx, db, migrations.Postgres, d.names(), d.layout, claim(o))
 	if err != nil {
 		return result, wrap("migrate", err)
 	}

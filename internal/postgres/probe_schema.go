@@ -19,7 +19,7 @@ func (p *probe) tables(ctx context.Context) error {
 	defer db.Close()
 	ctx, cancel := context.WithTimeout(ctx, probeQuestion)
 	defer cancel()
-	s, err := migrations.Look(ctx, db, migrations.Postgres, p.Destination.names())
+	s, err := migrations.Look(ctx, db, migrations.Postgres, p.Destination.names(), p.layout)
 	if err != nil {
 		return err
 	}

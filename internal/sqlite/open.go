@@ -24,13 +24,14 @@ type Destination struct {
 	db          *sql.DB
 	path        string
 	shapes      record.Shapes
+	layout      migrations.Layout
 	file        os.FileInfo // of the file that is open
 	owner       string
 	incarnation int64
 }
 
 // Open opens or creates the database file with mode 0600.
-func Open(ctx context.Context, path string, shapes record.Shapes) (*Destination, error) {
+func Open(ctx context.Context, path string, shapes record.Shapes, layout migrations.Layout) (*Destination, error) {
 	f, err := openFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("open destination: %w", err)
@@ -50,7 +51,7 @@ func Open(ctx context.Context, path string, shapes record.Shapes) (*Destination,
 	if err := db.PingContext(ctx); err != nil {
 		return nil, errors.Join(wrap("open destination "+path, room(path, err)), db.Close())
 	}
-	return &Destination{db: db, path: path, shapes: shapes, file: info}, nil
+	return &Destination{db: db, path: path, shapes: shapes, layout: layout, file: info}, nil
 }
 
 // openFile opens or creates the file. The operator may have put a link in its
@@ -69,12 +70,13 @@ func openFile(path string) (*os.File, error) {
 	return disk.OpenOwn(path, os.O_CREATE|os.O_RDWR, 0o600)
 }
 
-// Migrate creates or upgrades the tables.
-func (d *Destination) Migrate(ctx context.Context) (migrations.Result, error) {
+// Migrate creates or upgrades the tables, for an agent that would be o.
+// record.ErrOwned: another agent's lease still runs.
+func (d *Destination) Migrate(ctx context.Context, o record.Owner) (migrations.Result, error) {
 	// goose holds one connection and asks for a second.
 	d.db.SetMaxOpenConns(2)
 	defer d.db.SetMaxOpenConns(1)
-	result, err := migrations.Up(ctx, d.db, migrations.SQLite, migrations.Names{})
+	result, err := migrations.Up(ctx, d.db, migrations.SQLite, migrations.Names{}, d.layout, claim(o))
 	return result, wrap("migrate", room(d.path, err))
 }
 

@@ -23,10 +23,13 @@ import (
 type Probe struct {
 	path   string
 	shapes record.Shapes
+	layout migrations.Layout
 }
 
 // NewProbe is for the database file at path.
-func NewProbe(path string, shapes record.Shapes) *Probe { return &Probe{path, shapes} }
+func NewProbe(path string, shapes record.Shapes, layout migrations.Layout) *Probe {
+	return &Probe{path, shapes, layout}
+}
 
 // Close is there for the sake of the other kind of destination.
 func (p *Probe) Close() error { return nil }
@@ -41,6 +44,7 @@ type probe struct {
 	stateDir string   // which a sync makes itself
 	columns  []string // of SyncLog that streams have
 	shapes   record.Shapes
+	layout   migrations.Layout
 	db       *sql.DB
 	standing migrations.Standing
 	found    record.Examined
@@ -49,7 +53,7 @@ type probe struct {
 // Examine reports how the destination stands for an agent that would be o. An
 // error is the context's own.
 func (p *Probe) Examine(ctx context.Context, o record.Owner, columns []string, report record.Report) (record.Examined, error) {
-	x := &probe{Report: report, path: p.path, stateDir: o.StateDir, columns: columns, shapes: p.shapes}
+	x := &probe{Report: report, path: p.path, stateDir: o.StateDir, columns: columns, shapes: p.shapes, layout: p.layout}
 	short, cancel := context.WithTimeout(ctx, probeAll)
 	defer cancel()
 	x.space()
@@ -172,7 +176,7 @@ func (p *probe) contents(ctx context.Context, o record.Owner) {
 		return
 	}
 	p.OK("version", "SQLite %s", version)
-	if p.standing, err = migrations.Look(ctx, p.db, migrations.SQLite, migrations.Names{}); err != nil {
+	if p.standing, err = migrations.Look(ctx, p.db, migrations.SQLite, migrations.Names{}, p.layout); err != nil {
 		p.Failure("tables", "check that no other program holds the file", "%v", err)
 		p.rest("the tables cannot be read", "synclog", "owner")
 		return
