@@ -14,10 +14,10 @@ type Extra struct {
 	// are in no feed, as with the four. "" for a resource without parents.
 	Parent    string
 	Timestamp string // the timestamp's field
-	// Tombstone is a field that is Deleted in Options.DeletedShare of the rows and
+	// Tombstone is a field that is Gone in Options.DeletedShare of the rows and
 	// Active in the others; "" for none.
-	Tombstone string
-	Fields    []ExtraField
+	Tombstone, Gone string
+	Fields          []ExtraField
 
 	// PerListing is the average of the children of a listing, Rows how many rows
 	// there are without parents.
@@ -63,7 +63,7 @@ func (e *Extra) resource(w *world, step uint64) *resource {
 	}
 	add(field{name: e.Timestamp, kind: kindTime})
 	if e.Tombstone != "" {
-		add(field{name: e.Tombstone, kind: kindText, write: tombstone})
+		add(field{name: e.Tombstone, kind: kindText, write: e.tombstone})
 	}
 	for _, f := range e.Fields {
 		add(field{
@@ -74,7 +74,12 @@ func (e *Extra) resource(w *world, step uint64) *resource {
 	return r
 }
 
-func tombstone(dst []byte, r *record) []byte { return appendString(dst, status(r.deleted())) }
+func (e *Extra) tombstone(dst []byte, r *record) []byte {
+	if r.deleted() {
+		return appendString(dst, e.Gone)
+	}
+	return appendString(dst, "Active")
+}
 
 // check says what is senseless about an extra resource. taken are the names
 // that others have.
@@ -100,6 +105,8 @@ func (e *Extra) check(o *Options, taken map[string]bool) error {
 	switch {
 	case !identifier(e.Name) || taken[e.Name]:
 		return fmt.Errorf("check options: %q is no name for a further resource", e.Name)
+	case (e.Tombstone == "") != (e.Gone == ""):
+		return errors.New("check options: " + e.Name + " has a tombstone without a value, or the other way round")
 	case e.Parent == "" && e.PerListing != 0:
 		return errors.New("check options: " + e.Name + " has children of listings, but no field for the parent")
 	case e.Parent != "" && e.Rows != 0:

@@ -13,7 +13,7 @@ func withExtra(o *Options) {
 	o.Extra = []Extra{
 		{
 			Name: "Showing", Key: "ShowingKey", Parent: "ListingRef", Timestamp: "ShowingTimestamp",
-			Tombstone: "ShowingStatus", PerListing: 3,
+			Tombstone: "ShowingStatus", Gone: "Cancelled", PerListing: 3,
 			Fields: []ExtraField{{"Remarks", TypeText}, {"Day", TypeDate}, {"AttendedYN", TypeBoolean}},
 		},
 		{
@@ -64,7 +64,7 @@ func TestExtraChildren(t *testing.T) {
 		if _, ok := listings[r.Parent]; !ok {
 			orphans++
 		}
-		if m["ShowingStatus"] == "Deleted" {
+		if m["ShowingStatus"] == "Cancelled" {
 			deleted++
 		}
 		for _, name := range []string{"Remarks", "Day", "AttendedYN"} {
@@ -111,7 +111,7 @@ func TestExtraIsEdited(t *testing.T) {
 	at := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 	row := anyRow(t, s, VOW, "Showing", func(Row) bool { return true })
 	before := truthOf(t, s, VOW, Property)
-	if err := s.Touch("Showing", row.Key, at, map[string]any{"ShowingStatus": "Deleted", "Remarks": "gone"}); err != nil {
+	if err := s.Touch("Showing", row.Key, at, map[string]any{"ShowingStatus": "Cancelled", "Remarks": "gone"}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(before, truthOf(t, s, VOW, Property)); diff != "" {
@@ -143,7 +143,7 @@ func TestExtraIsEdited(t *testing.T) {
 			t.Error(diff)
 		}
 	}
-	if m := fields(t, []byte(truthOf(t, s, VOW, "Showing")[row.Key])); m["ShowingStatus"] != "Deleted" || m["Remarks"] != "gone" {
+	if m := fields(t, []byte(truthOf(t, s, VOW, "Showing")[row.Key])); m["ShowingStatus"] != "Cancelled" || m["Remarks"] != "gone" {
 		t.Errorf("the row that was touched is %v", m)
 	}
 }
@@ -178,6 +178,7 @@ func TestExtraThatIsSenseless(t *testing.T) {
 		"no key":         func(e *Extra) { e.Key = "" },
 		"twice":          func(e *Extra) { e.Timestamp = "K" },
 		"no parent":      func(e *Extra) { e.PerListing = 1 },
+		"no tombstone":   func(e *Extra) { e.Gone = "Deleted" },
 		"rows":           func(e *Extra) { e.Parent = "P" },
 		"negative":       func(e *Extra) { e.Rows = -1 },
 		"type":           func(e *Extra) { e.Fields = []ExtraField{{"F", "array"}} },
