@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
 )
@@ -28,7 +28,7 @@ func TestResourceThatIsNotThere(t *testing.T) {
 				}
 				gone(simulator.Media)
 				report := s.mustSync(t)
-				if len(report.LeftOut) != 1 || report.LeftOut[0].Stream != agent.Media || len(report.Passes) != 4 || !report.Mirrored {
+				if len(report.LeftOut) != 1 || report.LeftOut[0].Stream != catalog.Media || len(report.Passes) != 4 || !report.Mirrored {
 					t.Errorf("left out %+v, %d passes", report.LeftOut, len(report.Passes))
 				}
 				if text := noticesOf(s); strings.Count(text, "media is left out") != 1 || !strings.Contains(text, name) || strings.Contains(text, "--source-url") {
@@ -79,11 +79,11 @@ func TestResourceThatVanishes(t *testing.T) {
 	for _, parallel := range []int{1, 4} {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
 		s.config.Parallel, s.config.RetryFor = parallel, time.Second
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		s.source.Set(func(f *simulator.Faults) {
 			f.Strike(simulator.Strike{Fault: simulator.Fault{Kind: simulator.Status, Status: 404}, Resource: simulator.Media, After: 12})
 		})
-		report, err := s.sync(t, agent.Media)
+		report, err := s.sync(t, catalog.Media)
 		if err == nil || !strings.Contains(err.Error(), "gave up after") || !strings.Contains(err.Error(), "HTTP 404") ||
 			strings.Contains(err.Error(), "--source-url") || len(report.LeftOut) > 0 {
 			t.Errorf("error %v, left out %v", err, report.LeftOut)
@@ -94,7 +94,7 @@ func TestResourceThatVanishes(t *testing.T) {
 		}
 		s.source.Set(func(f *simulator.Faults) { f.Strikes = nil })
 		s.source.ResetRequests()
-		s.mustSync(t, agent.Media)
+		s.mustSync(t, catalog.Media)
 		harness.Compare(t, s.source, s.db, harness.Feeds{VOW: true, Media: simulator.VOW})
 		if rows := int64(s.source.Counters().Rows); rows > int64(s.source.Count(simulator.VOW, simulator.Media))-stored/2 {
 			t.Errorf("%d rows came again, %d were stored", rows, stored)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"resoagent/checkpoint"
+	"resoagent/internal/catalog"
 )
 
 // A position that an earlier version left ahead of the present hides nothing: the
@@ -17,7 +18,7 @@ func TestPositionOutOfTheFuture(t *testing.T) {
 		"2026-07-01T12:00:00Z": "2026-07-01T11:50:00Z",
 		"2026-06-01T00:00:00Z": "2026-05-31T23:50:00Z",
 	} {
-		st := standing{stream: (&Config{}).stream(VOWProperty), state: checkpoint.Stream{
+		st := standing{stream: (&Config{}).stream(catalog.VOWProperty), state: checkpoint.Stream{
 			Position: &checkpoint.Position{Timestamp: position, Key: "K"}, LastFinishedAt: now.Add(-time.Hour),
 		}}
 		if resumed := st.begin(false, 10*time.Minute, now); resumed || st.state.Pass.Cursor.Timestamp != want {

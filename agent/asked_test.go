@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
 )
@@ -102,7 +103,7 @@ func TestNoHammering(t *testing.T) {
 			t.Parallel()
 			s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
 			s.config.Parallel, s.config.RetryFor = 4, 2*time.Second
-			s.mustSync(t, agent.VOWProperty)
+			s.mustSync(t, catalog.VOWProperty)
 			s.source.ResetRequests()
 			s.source.Set(func(f *simulator.Faults) { f.Strike(simulator.Strike{Fault: fault}) })
 			if _, err := s.sync(t); err == nil || !strings.Contains(err.Error(), "--retry-for") {
@@ -124,8 +125,8 @@ func TestPauseOfOneWindowHoldsForAll(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
-			s.config.Parallel, s.config.Media.Page, s.config.RetryFor = 4, 5, time.Minute
-			s.mustSync(t, agent.VOWProperty)
+			s.config.Parallel, s.config.Sizes["media"].Page, s.config.RetryFor = 4, 5, time.Minute
+			s.mustSync(t, catalog.VOWProperty)
 			s.source.ResetRequests()
 			s.fault(simulator.Media, simulator.Strike{
 				Fault: simulator.Fault{Kind: simulator.Throttled, Status: status, Hint: simulator.HintSeconds, Wait: pause}, Every: 20,
@@ -138,7 +139,7 @@ func TestPauseOfOneWindowHoldsForAll(t *testing.T) {
 					s.source.Set(func(f *simulator.Faults) { f.Strikes = nil })
 				}
 			}
-			s.mustSync(t, agent.Media)
+			s.mustSync(t, catalog.Media)
 			if told.IsZero() {
 				t.Fatal("nobody was told to wait")
 			}
@@ -169,7 +170,7 @@ func TestRetryForIsKept(t *testing.T) {
 			s.config.RetryFor, s.config.Parallel = patience, 1
 			s.source.Set(func(f *simulator.Faults) { f.CountRefused = 501 })
 			s.fault(simulator.Property, simulator.Strike{Fault: simulator.Fault{Kind: simulator.Status, Status: 503}})
-			_, err := s.sync(t, agent.VOWProperty)
+			_, err := s.sync(t, catalog.VOWProperty)
 			if err == nil || !strings.Contains(err.Error(), "--retry-for") {
 				t.Fatalf("error %v", err)
 			}

@@ -54,6 +54,7 @@ type Config struct {
 	Now     func() time.Time // the wall clock; nil: time.Now
 
 	catalogue catalog.Catalogue // nil: all of it
+	anewFrom  int               // see fewNew; 0: the default
 }
 
 // DefaultConfig holds every default. The sizes and delays are those of the

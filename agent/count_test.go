@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
 )
@@ -34,14 +35,14 @@ func TestCountsThatFail(t *testing.T) {
 			s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
 			s.config.StallTimeout, s.config.RetryFor = 300*time.Millisecond, time.Hour
 			s.source.Set(func(f *simulator.Faults) { f.Strike(simulator.Strike{Fault: fault, Match: onlyCounts}) })
-			items, _, err := agent.Plan(t.Context(), s.config, agent.Selection{Streams: []string{agent.VOWProperty}})
+			items, _, err := agent.Plan(t.Context(), s.config, agent.Selection{Streams: []string{catalog.VOWProperty}})
 			if err != nil || len(items) != 1 || items[0].Records != nil {
 				t.Errorf("plan %+v, %v", items, err)
 			}
 			s.log = &journal{}
-			report := s.mustSync(t, agent.VOWProperty, agent.Media)
+			report := s.mustSync(t, catalog.VOWProperty, catalog.Media)
 			harness.Compare(t, s.source, s.db, harness.Feeds{VOW: true, Media: simulator.VOW})
-			for _, stream := range []string{agent.VOWProperty, agent.Media} {
+			for _, stream := range []string{catalog.VOWProperty, catalog.Media} {
 				if p := pass(t, report, stream); p.Check != nil {
 					t.Errorf("%s was checked against a count that is none: %+v", stream, p.Check)
 				}
@@ -60,11 +61,11 @@ func TestCountsThatFailLater(t *testing.T) {
 	for _, after := range []int{1, 4, 8} {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
 		s.config.Parallel, s.config.RetryFor = 4, time.Hour
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		s.source.Set(func(f *simulator.Faults) {
 			f.Strike(simulator.Strike{Fault: simulator.Fault{Kind: simulator.Status, Status: 504}, Match: onlyCounts, After: after})
 		})
-		s.mustSync(t, agent.Media)
+		s.mustSync(t, catalog.Media)
 		harness.Compare(t, s.source, s.db, harness.Feeds{VOW: true, Media: simulator.VOW})
 		if n := strings.Count(noticesOf(s), "media: the source fails to count"); n != 1 {
 			t.Errorf("it was said %d times", n)
@@ -78,12 +79,12 @@ func TestAwayIsNotUncounted(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
 	s.config.Parallel, s.config.RetryFor = 4, time.Minute
-	s.mustSync(t, agent.VOWProperty)
+	s.mustSync(t, catalog.VOWProperty)
 	s.source.Set(func(f *simulator.Faults) {
 		f.Strike(simulator.Strike{Fault: simulator.Fault{Kind: simulator.Status, Status: 503}, Next: 5})
 	})
-	report := s.mustSync(t, agent.Media)
-	if p := pass(t, report, agent.Media); p.Check == nil || p.Check.Unaccounted() != 0 {
+	report := s.mustSync(t, catalog.Media)
+	if p := pass(t, report, catalog.Media); p.Check == nil || p.Check.Unaccounted() != 0 {
 		t.Errorf("check %+v", p.Check)
 	}
 	started := of[agent.PassStarted](s.log)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
 )
@@ -31,7 +32,7 @@ func TestEveryGivesTheLeaseBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		selection := agent.Selection{Streams: []string{agent.VOWProperty}}
+		selection := agent.Selection{Streams: []string{catalog.VOWProperty}}
 		if err := errors.Join(a.Every(ctx, agent.Schedule{Interval: time.Second, Selection: selection}), a.Close()); err != nil {
 			t.Fatal(err)
 		}
@@ -48,14 +49,14 @@ func TestLostWhileCounting(t *testing.T) {
 	db := harness.NewPostgres(t)
 	s := newSetup(t, harness.NewSource(t, harness.Small()), db)
 	s.config.Lease = time.Second
-	s.mustSync(t, agent.VOWProperty)
+	s.mustSync(t, catalog.VOWProperty)
 	s.source.Set(func(f *simulator.Faults) { f.Latency = 3 * time.Second })
 	s.log.on = func(e agent.Event) {
 		if _, ok := e.(agent.LastSync); ok {
 			db.Exec(t, "UPDATE "+db.Table("agent_owner")+" SET incarnation = incarnation + 1")
 		}
 	}
-	if _, err := s.sync(t, agent.VOWProperty); !errors.Is(err, agent.ErrInUse) {
+	if _, err := s.sync(t, catalog.VOWProperty); !errors.Is(err, agent.ErrInUse) {
 		t.Errorf("error %v, want that another agent has it", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"resoagent/internal/catalog"
 	"resoagent/internal/record"
 )
 
@@ -77,7 +78,7 @@ func (f *fakeFeed) live(stream string) {
 	draw := func(most int) int { return int(n/5) % most }
 	f.pass()
 	if r := f.touch(stream, f.now(), draw); r != nil {
-		r.deleted = r.deleted || stream == Media && n%3 == 0
+		r.deleted = r.deleted || stream == catalog.Media && n%3 == 0
 	}
 	f.pass()
 }
@@ -92,7 +93,7 @@ func (f *fakeFeed) fails() bool {
 }
 
 func streamOf(q record.Query) string {
-	return map[string]string{"Property": VOWProperty, "Media": Media, "PropertyRooms": Rooms, "OpenHouse": OpenHouse}[q.Shape.Resource]
+	return map[string]string{"Property": catalog.VOWProperty, "Media": catalog.Media, "PropertyRooms": catalog.Rooms, "OpenHouse": catalog.OpenHouse}[q.Shape.Resource]
 }
 
 // matching gives copies, since the rows may change.

@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"resoagent/checkpoint"
+	"resoagent/internal/catalog"
 	"resoagent/internal/record"
+	"resoagent/migrations"
 )
 
 // fakeTruth is what a destination holds.
@@ -51,8 +53,8 @@ func (t *fakeTruth) hasMarks() bool {
 }
 
 func (t *fakeTruth) parentThere(key string) bool {
-	_, vow := t.rows[VOWProperty][key]
-	_, idx := t.rows[IDXProperty][key]
+	_, vow := t.rows[catalog.VOWProperty][key]
+	_, idx := t.rows[catalog.IDXProperty][key]
 	return vow || idx
 }
 
@@ -145,6 +147,11 @@ func (s *fakeStore) Commit(ctx context.Context, g *record.Group) error {
 		}
 		for _, p := range g.Orphans {
 			s.orphans[g.Stream][p] = true
+		}
+		for stream, parents := range g.Owed {
+			for _, p := range parents {
+				s.orphans[stream][p] = true
+			}
 		}
 		m, err := g.Mark(g)
 		if err != nil {
@@ -270,7 +277,7 @@ func (s *fakeStore) Release(context.Context) error              { return s.call(
 
 func (s *fakeStore) Keys(_ context.Context, yield func(string) error) error {
 	keys := make(map[string]bool)
-	for _, stream := range []string{IDXProperty, VOWProperty} {
+	for _, stream := range []string{catalog.IDXProperty, catalog.VOWProperty} {
 		for id := range s.rows[stream] {
 			keys[strings.TrimPrefix(id, "/")] = true
 		}
@@ -283,15 +290,15 @@ func (s *fakeStore) Keys(_ context.Context, yield func(string) error) error {
 	return nil
 }
 
-func (s *fakeStore) Tally(_ context.Context, stream string, _ *record.Shape, _ string) (record.Tally, error) {
+func (s *fakeStore) Tally(_ context.Context, stream string, _ *record.Shape) (record.Tally, error) {
 	return record.Tally{
 		Rows: int64(len(s.rows[stream])), Rejects: int64(len(s.rejects[stream])), Orphans: int64(len(s.orphans[stream])),
 	}, nil
 }
 
-func (s *fakeStore) HasRows(_ context.Context, shape *record.Shape, feed string) (bool, error) {
+func (s *fakeStore) HasRows(_ context.Context, shape *record.Shape) (bool, error) {
 	for _, name := range Streams() {
-		if st := (&Config{}).stream(name); st != nil && st.shape.Table == shape.Table && st.copyFeed == feed && len(s.rows[name]) > 0 {
+		if st := (&Config{}).stream(name); st != nil && st.Table == shape.Table && len(s.rows[name]) > 0 {
 			return true, nil
 		}
 	}
@@ -306,13 +313,17 @@ func (s *fakeStore) Figures(context.Context, []record.Holding) (record.Figures, 
 	return record.Figures{OrphanParents: int64(len(all))}, nil
 }
 
-func (s *fakeStore) Ready(_ context.Context, stream, after string, limit int) (ready []string, err error) {
+func (s *fakeStore) Fill(context.Context) (migrations.Filled, error) { return migrations.Filled{}, nil }
+
+func (s *fakeStore) ShowProperty(context.Context, string) error { return nil }
+
+func (s *fakeStore) Orphans(_ context.Context, stream, after string, limit int) (waited []string, err error) {
 	for _, p := range slices.Sorted(maps.Keys(s.orphans[stream])) {
-		if p > after && s.parentThere("/"+p) && len(ready) < limit {
-			ready = append(ready, p)
+		if p > after && len(waited) < limit {
+			waited = append(waited, p)
 		}
 	}
-	return ready, nil
+	return waited, nil
 }
 
 func (s *fakeStore) Rejects(context.Context, string, string, int) ([]record.Reject, error) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/pgtest"
 	"resoagent/internal/simulator"
@@ -53,7 +54,7 @@ func TestPassingFaults(t *testing.T) {
 				s.source.Set(func(sf *simulator.Faults) { sf.Strikes = nil })
 				s.fault(simulator.Media, simulator.Strike{Fault: f, Next: 3})
 			}
-			report := s.mustSync(t, agent.VOWProperty, agent.Media)
+			report := s.mustSync(t, catalog.VOWProperty, catalog.Media)
 			harness.Compare(t, s.source, s.db, harness.Feeds{VOW: true, Media: simulator.VOW})
 			waits := of[agent.Retrying](s.log)
 			quiet := f.Kind == simulator.Disorder || f.Kind == simulator.Duplicate || f.Kind == simulator.Reset
@@ -69,7 +70,7 @@ func TestPassingFaults(t *testing.T) {
 				(waits[0].Wait > time.Second || (f.Hint != simulator.HintDate && waits[0].Wait < time.Second)) {
 				t.Errorf("waited %s, the source asked for 1s", waits[0].Wait)
 			}
-			if n := pass(t, report, agent.Media).Counters.Failed; n != 0 {
+			if n := pass(t, report, catalog.Media).Counters.Failed; n != 0 {
 				t.Errorf("%d records failed", n)
 			}
 		})
@@ -133,16 +134,16 @@ func TestLastingFaults(t *testing.T) {
 func TestThrottle(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
-	s.config.Property.Throttle = 120 * time.Millisecond
-	s.mustSync(t, agent.VOWProperty)
+	s.config.Sizes["property"].Throttle = 120 * time.Millisecond
+	s.mustSync(t, catalog.VOWProperty)
 	if gap := shortestGap(s.source, 0); gap < 120*time.Millisecond {
 		t.Errorf("two pages followed each other after %s, want 120ms or more", gap)
 	}
 
 	s = newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
-	s.config.Property.Page = 12 // eleven pages
+	s.config.Sizes["property"].Page = 12 // eleven pages
 	s.fault(simulator.Property, simulator.Strike{Fault: simulator.Fault{Kind: simulator.Throttled, Wait: 10 * time.Millisecond}, Next: 3})
-	s.mustSync(t, agent.VOWProperty)
+	s.mustSync(t, catalog.VOWProperty)
 	var at []time.Time
 	for _, r := range s.source.Requests() {
 		if r.Query["$top"] != "0" && r.Status == http.StatusOK {
@@ -181,7 +182,7 @@ func TestRejects(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-		s.config.MediaFilter = "" // raw records have no fields that a filter could see
+		s.config.Filters["media"] = "" // raw records have no fields that a filter could see
 		at := "2025-03-01T12:00:00Z"
 		parent := ""
 		if err := s.source.Each(simulator.VOW, simulator.Property, func(r simulator.Row) error { parent = r.Key; return nil }); err != nil {
@@ -207,8 +208,8 @@ func TestRejects(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		report := s.mustSync(t, agent.VOWProperty, agent.Media)
-		p := pass(t, report, agent.Media)
+		report := s.mustSync(t, catalog.VOWProperty, catalog.Media)
+		p := pass(t, report, catalog.Media)
 		if p.Counters.Failed != int64(len(bad)) || p.Check.Unaccounted() != 0 || p.Check.Rejected != int64(len(bad)) {
 			t.Errorf("counters %+v, check %+v; want %d rejected and no gap", p.Counters, p.Check, len(bad))
 		}
@@ -231,7 +232,7 @@ func TestRejects(t *testing.T) {
 		if err := s.source.AddRaw(simulator.Media, "bad", "2026-07-01T00:00:00Z", parent, []byte(good)); err != nil {
 			t.Fatal(err)
 		}
-		s.mustSync(t, agent.Media)
+		s.mustSync(t, catalog.Media)
 		if n := db.Count(t, "agent_reject", "record_key = 'bad'"); n != 0 {
 			t.Error("the reject was not cleared by the good version")
 		}
@@ -243,10 +244,10 @@ func TestRejects(t *testing.T) {
 func TestDatabaseRefusesARecord(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewPostgres(t))
-	s.mustSync(t, agent.VOWProperty)
+	s.mustSync(t, catalog.VOWProperty)
 	s.db.Exec(t, "ALTER TABLE "+s.db.Table("media")+" ADD CHECK (right(media_key, 1) <> '7')")
-	report := s.mustSync(t, agent.Media)
-	n := pass(t, report, agent.Media)
+	report := s.mustSync(t, catalog.Media)
+	n := pass(t, report, catalog.Media)
 	if n.Counters.Failed == 0 || n.Check.Unaccounted() != 0 {
 		t.Errorf("counters %+v, check %+v", n.Counters, n.Check)
 	}
@@ -265,9 +266,9 @@ func TestDroppedColumnStops(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		db.Exec(t, "ALTER TABLE "+db.Table("media")+" DROP COLUMN media_status")
-		_, err := s.sync(t, agent.Media)
+		_, err := s.sync(t, catalog.Media)
 		if err == nil || errors.Is(err, context.Canceled) {
 			t.Fatalf("error %v", err)
 		}
@@ -278,7 +279,7 @@ func TestDroppedColumnStops(t *testing.T) {
 			t.Errorf("%d rows and rejects", n)
 		}
 		db.Exec(t, "ALTER TABLE "+db.Table("media")+" ADD COLUMN media_status text")
-		s.mustSync(t, agent.Media)
+		s.mustSync(t, catalog.Media)
 		harness.Compare(t, s.source, db, harness.Feeds{VOW: true, Media: simulator.VOW})
 	})
 }
@@ -289,13 +290,13 @@ func TestTooManyRejectsStop(t *testing.T) {
 		o := harness.Small()
 		o.MediaPerListing = 12
 		s := newSetup(t, harness.NewSource(t, o), db)
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		if db.Postgres {
 			db.Exec(t, "ALTER TABLE "+db.Table("media")+" ADD CHECK (media_key = 'none')")
 		} else {
 			db.Exec(t, "CREATE TRIGGER no_media BEFORE INSERT ON media BEGIN SELECT RAISE(ABORT, 'no'); END")
 		}
-		_, err := s.sync(t, agent.Media)
+		_, err := s.sync(t, catalog.Media)
 		if !errors.Is(err, agent.ErrRejects) {
 			t.Fatalf("error %v, want ErrRejects", err)
 		}
@@ -316,7 +317,7 @@ func TestUnfitValues(t *testing.T) {
 		if err := s.source.AddRaw(simulator.Property, "ODD1", "2025-01-01T00:00:00Z", "", []byte(raw)); err != nil {
 			t.Fatal(err)
 		}
-		report := s.mustSync(t, agent.VOWProperty)
+		report := s.mustSync(t, catalog.VOWProperty)
 		if p := report.Passes[0]; p.Unfit != 5 || p.Counters.Failed != 0 {
 			t.Errorf("unfit %d, failed %d; want 5 and 0", p.Unfit, p.Counters.Failed)
 		}
@@ -327,7 +328,7 @@ func TestUnfitValues(t *testing.T) {
 		if !db.Postgres {
 			yes = "waterfront_yn = 1"
 		}
-		n := db.Count(t, "property", "listing_key = 'ODD1' AND list_price = 20000000 AND bedrooms_total = 3 AND kitchens_total IS NULL AND "+
+		n := db.Count(t, "vow_property", "listing_key = 'ODD1' AND list_price = 20000000 AND bedrooms_total = 3 AND kitchens_total IS NULL AND "+
 			"bathrooms_total_integer = 4 AND close_date IS NULL AND city = '7' AND lot_width IS NULL AND tax_annual_amount IS NULL AND "+
 			"original_entry_timestamp IS NULL AND "+yes)
 		if n != 1 {
@@ -352,7 +353,7 @@ func TestRowsFromTheFuture(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.mustSync(t, agent.VOWProperty)
+	s.mustSync(t, catalog.VOWProperty)
 	harness.Compare(t, s.source, s.db, harness.Feeds{VOW: true})
 	status, err := agent.ReadStatus(t.Context(), s.config.StateDir, time.Now())
 	if err != nil {
@@ -365,7 +366,7 @@ func TestRowsFromTheFuture(t *testing.T) {
 	if err := s.source.Add(simulator.Property, map[string]any{"ListingKey": "NOW1", "ModificationTimestamp": "2026-07-01T10:00:00Z"}); err != nil {
 		t.Fatal(err)
 	}
-	s.mustSync(t, agent.VOWProperty)
+	s.mustSync(t, catalog.VOWProperty)
 	harness.Compare(t, s.source, s.db, harness.Feeds{VOW: true})
 }
 
@@ -383,7 +384,7 @@ func TestLostCommitAcknowledgement(t *testing.T) {
 	s := newSetup(t, harness.NewSource(t, harness.Small()), db)
 	proxy := pgtest.NewProxy(t, db.URL)
 	s.config.DatabaseURL = proxy.URL()
-	s.config.Media.Throttle = 30 * time.Millisecond
+	s.config.Sizes["media"].Throttle = 30 * time.Millisecond
 	lost := 0
 	s.log.on = func(e agent.Event) {
 		// In the middle of each pass, and at its end.
@@ -456,7 +457,7 @@ func TestPlacelessRecordAtTheEnd(t *testing.T) {
 			}
 		}
 		for _, want := range []int64{3, 0} { // the second time they are known
-			report := s.mustSync(t, agent.VOWProperty)
+			report := s.mustSync(t, catalog.VOWProperty)
 			if n := report.Totals.Failed; n != want {
 				t.Errorf("%d failed, want %d", n, want)
 			}
@@ -468,8 +469,8 @@ func TestPlacelessRecordAtTheEnd(t *testing.T) {
 		if err := s.source.Add(simulator.Property, map[string]any{"ListingKey": "Z9", "ModificationTimestamp": "2026-07-02T00:00:00Z"}); err != nil {
 			t.Fatal(err)
 		}
-		s.mustSync(t, agent.VOWProperty)
-		if n := s.db.Count(t, "property", "listing_key = 'Z9'"); n != 1 {
+		s.mustSync(t, catalog.VOWProperty)
+		if n := s.db.Count(t, "vow_property", "listing_key = 'Z9'"); n != 1 {
 			t.Error("a later listing was not found")
 		}
 	}
@@ -479,7 +480,7 @@ func TestPlacelessRecordAtTheEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.sync(t, agent.VOWProperty); !errors.Is(err, agent.ErrStuck) {
+	if _, err := s.sync(t, catalog.VOWProperty); !errors.Is(err, agent.ErrStuck) {
 		t.Errorf("a page full of them, and more behind: %v, want ErrStuck", err)
 	}
 }
@@ -514,8 +515,8 @@ func TestNestedTooDeepForPostgres(t *testing.T) {
 	if err := s.source.AddRaw(simulator.Property, "DEEP", "2025-01-01T00:00:00Z", "", []byte(raw)); err != nil {
 		t.Fatal(err)
 	}
-	report := s.mustSync(t, agent.VOWProperty)
-	if n := s.db.Count(t, "agent_reject", "record_key = 'DEEP'"); n != 1 || n != report.Totals.Failed || s.db.Count(t, "property", "") != 130 {
+	report := s.mustSync(t, catalog.VOWProperty)
+	if n := s.db.Count(t, "agent_reject", "record_key = 'DEEP'"); n != 1 || n != report.Totals.Failed || s.db.Count(t, "vow_property", "") != 130 {
 		t.Errorf("%d rejects, %d failed", n, report.Totals.Failed)
 	}
 }
@@ -526,7 +527,7 @@ func TestNoPatience(t *testing.T) {
 	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
 	s.config.RetryFor = 0
 	s.fault(simulator.Property, simulator.Strike{Fault: simulator.Fault{Kind: simulator.Status, Status: 500}, Next: 1})
-	if _, err := s.sync(t, agent.VOWProperty); err == nil || !strings.Contains(err.Error(), "gave up") {
+	if _, err := s.sync(t, catalog.VOWProperty); err == nil || !strings.Contains(err.Error(), "gave up") {
 		t.Errorf("error %v", err)
 	}
 	if n := len(of[agent.Retrying](s.log)); n != 0 {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
 )
@@ -38,8 +39,8 @@ func TestStatusHasWhatThereIs(t *testing.T) {
 		s.mustSync(t) // which brings nothing
 		second := look(t, s)
 		for name, table := range map[string]string{
-			agent.VOWProperty: "property WHERE vow_hash IS NOT NULL", agent.IDXProperty: "property WHERE idx_hash IS NOT NULL",
-			agent.Media: "media", agent.Rooms: "propertyrooms", agent.OpenHouse: "openhouse",
+			catalog.VOWProperty: "vow_property", catalog.IDXProperty: "idx_property",
+			catalog.Media: "media", catalog.Rooms: "propertyrooms", catalog.OpenHouse: "openhouse",
 		} {
 			want := db.Int(t, "SELECT count(*) FROM "+db.Table(table))
 			rejects := db.Count(t, "agent_reject", "stream = '"+name+"'")
@@ -57,7 +58,7 @@ func TestStatusHasWhatThereIs(t *testing.T) {
 				t.Errorf("%s: the counters are %+v, before a run that brought nothing %+v", name, b, a)
 			}
 		}
-		if first[agent.VOWProperty].Rejects+first[agent.IDXProperty].Rejects == 0 || first[agent.Media].OrphanParents == 0 {
+		if first[catalog.VOWProperty].Rejects+first[catalog.IDXProperty].Rejects == 0 || first[catalog.Media].OrphanParents == 0 {
 			t.Error("the feed has no rejects and orphans to show")
 		}
 	})
@@ -73,7 +74,7 @@ func TestLargeTablesAreEstimated(t *testing.T) {
 		SELECT 'X', 'X' || n, now(), n, jsonb_build_object('x', repeat(md5(n::text), 40)) FROM generate_series(1, 60000) n`)
 	db.Exec(t, `ANALYZE `+db.Table("media"))
 	s.mustSync(t)
-	want, st := db.Count(t, "media", ""), look(t, s)[agent.Media]
+	want, st := db.Count(t, "media", ""), look(t, s)[catalog.Media]
 	if st.Rows == nil || !st.RowsEstimated || *st.Rows < want*9/10 || *st.Rows > want*11/10 {
 		t.Errorf("%v rows of %d, estimated %t", st.Rows, want, st.RowsEstimated)
 	}
@@ -86,17 +87,17 @@ func TestSourceIsCountedOnceADay(t *testing.T) {
 	now := time.Now()
 	s.config.Now = func() time.Time { return now }
 	s.mustSync(t)
-	before := *look(t, s)[agent.VOWProperty].SourceCount
+	before := *look(t, s)[catalog.VOWProperty].SourceCount
 	if err := s.source.AddRaw(simulator.Property, "NEWS", "2026-07-02T00:00:00Z", "", []byte(`{"ListingKey":"NEWS","ModificationTimestamp":"2026-07-02T00:00:00Z"}`)); err != nil {
 		t.Fatal(err)
 	}
 	s.mustSync(t)
-	if st := look(t, s)[agent.VOWProperty]; *st.SourceCount != before {
+	if st := look(t, s)[catalog.VOWProperty]; *st.SourceCount != before {
 		t.Errorf("counted again within the day: %d, then %d", before, *st.SourceCount)
 	}
 	now = now.Add(25 * time.Hour)
 	s.mustSync(t)
-	if st := look(t, s)[agent.VOWProperty]; *st.SourceCount != before+1 || !st.SourceCountAt.Equal(now.UTC()) {
+	if st := look(t, s)[catalog.VOWProperty]; *st.SourceCount != before+1 || !st.SourceCountAt.Equal(now.UTC()) {
 		t.Errorf("a day later: %d, then %d, as of %v", before, *st.SourceCount, st.SourceCountAt)
 	}
 }

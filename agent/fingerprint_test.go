@@ -11,6 +11,7 @@ import (
 
 	"resoagent/agent"
 	"resoagent/checkpoint"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 )
 
@@ -48,7 +49,7 @@ func TestSourceUnderAnotherAddress(t *testing.T) {
 			t.Errorf("a plan: %v, want the same refusal", err)
 		}
 		// One stream is run; all are accepted.
-		report, err := s.syncWith(t, t.Context(), agent.Selection{Streams: []string{agent.VOWProperty}, AcceptSource: true})
+		report, err := s.syncWith(t, t.Context(), agent.Selection{Streams: []string{catalog.VOWProperty}, AcceptSource: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +72,7 @@ func TestAcceptSourceAcceptsNoFilter(t *testing.T) {
 	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
 	s.mustSync(t)
 	s.config.SourceURL = moved(t, s)
-	s.config.MediaFilter = "ResourceName eq 'Property' and MediaCategory eq 'Photo'"
+	s.config.Filters["media"] = "ResourceName eq 'Property' and MediaCategory eq 'Photo'"
 	_, err := s.syncWith(t, t.Context(), agent.Selection{AcceptSource: true})
 	if !errors.Is(err, agent.ErrChanged) || !strings.Contains(err.Error(), "agent sync --media --force") || strings.Contains(err.Error(), "openhouse") {
 		t.Fatalf("error %v, want one about media alone", err)
@@ -83,22 +84,22 @@ func TestAcceptSourceAcceptsNoFilter(t *testing.T) {
 func TestSpellingsOfAnAddress(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
-	s.mustSync(t, agent.VOWProperty)
+	s.mustSync(t, catalog.VOWProperty)
 	s.config.SourceURL = strings.Replace(s.source.URL, "127.0.0.1", "localhost", 1) + "/"
-	s.mustSync(t, agent.VOWProperty)
+	s.mustSync(t, catalog.VOWProperty)
 	sum := sha256.Sum256([]byte(s.source.URL + "\x00Property\x00\x00vow"))
 	s.config.SourceURL = s.source.URL
 	for fingerprint, want := range map[string]error{hex.EncodeToString(sum[:8]): nil, "0123456789abcdef": agent.ErrChanged} {
-		setFingerprint(t, s.config.StateDir, agent.VOWProperty, fingerprint)
-		if _, err := s.sync(t, agent.VOWProperty); !errors.Is(err, want) {
+		setFingerprint(t, s.config.StateDir, catalog.VOWProperty, fingerprint)
+		if _, err := s.sync(t, catalog.VOWProperty); !errors.Is(err, want) {
 			t.Errorf("an older agent's fingerprint: %v, want %v", err, want)
 		}
 	}
-	if _, err := s.syncWith(t, t.Context(), agent.Selection{Streams: []string{agent.VOWProperty}, AcceptSource: true}); err != nil {
+	if _, err := s.syncWith(t, t.Context(), agent.Selection{Streams: []string{catalog.VOWProperty}, AcceptSource: true}); err != nil {
 		t.Errorf("an older agent's fingerprint, accepted: %v", err)
 	}
 	s.config.SourceURL = strings.Replace(s.source.URL, "/odata", "/other", 1)
-	if _, err := s.sync(t, agent.VOWProperty); !errors.Is(err, agent.ErrChanged) {
+	if _, err := s.sync(t, catalog.VOWProperty); !errors.Is(err, agent.ErrChanged) {
 		t.Errorf("another path: %v, want ErrChanged", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
 )
@@ -24,12 +25,12 @@ func TestRoundedTimestamps(t *testing.T) {
 		s := newSetup(t, harness.NewSource(t, o), db)
 		s.instant(t, "A", 201, "2026-01-01T00:00:00.0066667Z")
 		for _, prefix := range []string{"B", "C"} {
-			report := s.mustSync(t, agent.VOWProperty)
+			report := s.mustSync(t, catalog.VOWProperty)
 			s.vow(t)
 			if n := report.Missing(); n != 0 {
 				t.Errorf("%s: a gap of %d: %+v", prefix, n, report.Passes[0].Gap)
 			}
-			if n := pass(t, report, agent.VOWProperty).Counters; n.Written != 201 {
+			if n := pass(t, report, catalog.VOWProperty).Counters; n.Written != 201 {
 				t.Errorf("%+v, want 201 written, each once", n)
 			}
 			// Younger than the lookback, and rounded up to a whole second.
@@ -56,15 +57,15 @@ func TestGap(t *testing.T) {
 		o := bare()
 		o.Faults.Collation, o.Faults.FilterByBytes = simulator.NumericAware, true
 		s := newSetup(t, harness.NewSource(t, o), db)
-		s.config.Property.Page, s.config.Parallel = 10, 1 // one walk, so that one count tells
+		s.config.Sizes["property"].Page, s.config.Parallel = 10, 1 // one walk, so that one count tells
 		s.add(t, simulator.Property, listing("W1", time.Date(2025, 12, 1, 0, 0, 0, 0, time.UTC)))
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		for i := range 100 { // 990 to 999 come first, and by its bytes nothing lies behind 999
 			s.add(t, simulator.Property, listing(fmt.Sprint(990+i), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)))
 		}
 		for range 2 {
-			report := s.mustSync(t, agent.VOWProperty)
-			gap := pass(t, report, agent.VOWProperty).Gap
+			report := s.mustSync(t, catalog.VOWProperty)
+			gap := pass(t, report, catalog.VOWProperty).Gap
 			if gap == nil || gap.Records != 90 || report.Missing() != 90 || gap.Since.IsZero() || gap.Before <= "2026-01-01T00:00:00Z" {
 				t.Fatalf("the gap is %+v, want 90 records", gap)
 			}
@@ -76,7 +77,7 @@ func TestGap(t *testing.T) {
 				return strings.Contains(q, "$count") && strings.Contains(q, "%20ge%20") && !strings.Contains(q, "%20lt%20")
 			}})
 		})
-		report, err := s.syncWith(t, t.Context(), agent.Selection{Streams: []string{agent.VOWProperty}, Force: true})
+		report, err := s.syncWith(t, t.Context(), agent.Selection{Streams: []string{catalog.VOWProperty}, Force: true})
 		if err != nil || report.Missing() != 90 {
 			t.Errorf("a gap of %d where the second count fails, want the 90 of before; %v", report.Missing(), err)
 		}
@@ -85,13 +86,13 @@ func TestGap(t *testing.T) {
 		if err != nil || runs[0].Gap != 90 {
 			t.Errorf("history: %+v, %v", runs, err)
 		}
-		report, err = s.syncWith(t, t.Context(), agent.Selection{Streams: []string{agent.VOWProperty}, Force: true})
+		report, err = s.syncWith(t, t.Context(), agent.Selection{Streams: []string{catalog.VOWProperty}, Force: true})
 		if err != nil || report.Missing() != 0 {
 			t.Errorf("behind a forced pass: a gap of %d, %v", report.Missing(), err)
 		}
 		said := 0
 		for range 2 {
-			if n := s.mustSync(t, agent.VOWProperty).Missing(); n != 0 {
+			if n := s.mustSync(t, catalog.VOWProperty).Missing(); n != 0 {
 				t.Errorf("a gap of %d, although it is known for a miscount", n)
 			}
 		}
@@ -107,7 +108,7 @@ func TestGap(t *testing.T) {
 		for i := range 100 {
 			s.add(t, simulator.Property, listing(fmt.Sprint(99990+i), time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)))
 		}
-		if n := s.mustSync(t, agent.VOWProperty).Missing(); n == 0 {
+		if n := s.mustSync(t, catalog.VOWProperty).Missing(); n == 0 {
 			t.Error("no gap")
 		}
 	})
@@ -123,17 +124,17 @@ func TestForceClosesAGap(t *testing.T) {
 	s.instant(t, "A", 120, "2026-01-01T00:00:00.0066667Z")
 	s.instant(t, "B", 20, "2026-02-01T00:00:00Z")
 	for range 2 {
-		if n := s.mustSync(t, agent.VOWProperty).Missing(); n != 70 {
+		if n := s.mustSync(t, catalog.VOWProperty).Missing(); n != 70 {
 			t.Fatalf("a gap of %d, want the 70 behind the first page", n)
 		}
 		s.instant(t, fmt.Sprint("C", time.Now().UnixNano()), 3, "2026-03-01T00:00:00Z")
 	}
-	report, err := s.syncWith(t, t.Context(), agent.Selection{Streams: []string{agent.VOWProperty}, Force: true})
+	report, err := s.syncWith(t, t.Context(), agent.Selection{Streams: []string{catalog.VOWProperty}, Force: true})
 	if err != nil || report.Missing() != 0 {
 		t.Errorf("a gap of %d, %v", report.Missing(), err)
 	}
 	s.vow(t)
-	if n := s.mustSync(t, agent.VOWProperty).Missing(); n != 0 {
+	if n := s.mustSync(t, catalog.VOWProperty).Missing(); n != 0 {
 		t.Errorf("a gap of %d", n)
 	}
 }
@@ -152,7 +153,7 @@ func TestNoFalseGap(t *testing.T) {
 		n := 0
 		s.log.on = func(e agent.Event) {
 			p, ok := e.(agent.PageFetched)
-			if !ok || p.Stream != agent.VOWProperty || p.Records == 0 || n+3 > len(keys) {
+			if !ok || p.Stream != catalog.VOWProperty || p.Records == 0 || n+3 > len(keys) {
 				return
 			}
 			now := time.Now()
@@ -168,7 +169,7 @@ func TestNoFalseGap(t *testing.T) {
 			n += 3
 		}
 		for i := range 3 {
-			report := s.mustSync(t, agent.VOWProperty)
+			report := s.mustSync(t, catalog.VOWProperty)
 			if report.Missing() != 0 {
 				t.Errorf("run %d: a gap of %d", i, report.Missing())
 			}
@@ -185,7 +186,7 @@ func TestBackfillFetchesTheUnstamped(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, bare()), db)
-		s.config.Property.Page = 3
+		s.config.Sizes["property"].Page = 3
 		for i := range 50 {
 			record := listing(fmt.Sprintf("L%02d", i), time.Date(2026, 1, 1, 0, i, 0, 0, time.UTC))
 			if i%10 == 5 {
@@ -193,12 +194,12 @@ func TestBackfillFetchesTheUnstamped(t *testing.T) {
 			}
 			s.add(t, simulator.Property, record)
 		}
-		report := s.mustSync(t, agent.VOWProperty)
+		report := s.mustSync(t, catalog.VOWProperty)
 		s.vow(t)
-		if p := pass(t, report, agent.VOWProperty); p.Counters.Written != 50 || p.Counters.Failed != 0 || p.Check.Unaccounted() != 0 {
+		if p := pass(t, report, catalog.VOWProperty); p.Counters.Written != 50 || p.Counters.Failed != 0 || p.Check.Unaccounted() != 0 {
 			t.Errorf("%+v, %+v", p.Counters, p.Check)
 		}
-		if p := s.position(t, agent.VOWProperty); p.Key != "L49" {
+		if p := s.position(t, catalog.VOWProperty); p.Key != "L49" {
 			t.Errorf("the position is %+v", p)
 		}
 		asked := 0
@@ -211,7 +212,7 @@ func TestBackfillFetchesTheUnstamped(t *testing.T) {
 			t.Errorf("asked %d times for records without a timestamp", asked)
 		}
 		s.source.ResetRequests()
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		for _, r := range s.source.Requests() {
 			if strings.Contains(r.Query["$filter"], "eq null") {
 				t.Error("a later pass asks for them again")
@@ -224,10 +225,10 @@ func TestBackfillFetchesTheUnstamped(t *testing.T) {
 	s.source.Set(func(f *simulator.Faults) {
 		f.Strike(simulator.Strike{Fault: simulator.Fault{Kind: simulator.Status, Status: 400}, Match: func(r *http.Request) bool { return strings.Contains(r.URL.RawQuery, "eq%20null") }})
 	})
-	if n := s.mustSync(t, agent.VOWProperty).Missing(); n != 1 {
+	if n := s.mustSync(t, catalog.VOWProperty).Missing(); n != 1 {
 		t.Errorf("a gap of %d, want the record that the source will not list", n)
 	}
-	report, err := s.syncWith(t, t.Context(), agent.Selection{Streams: []string{agent.VOWProperty}, Force: true})
+	report, err := s.syncWith(t, t.Context(), agent.Selection{Streams: []string{catalog.VOWProperty}, Force: true})
 	if err != nil || report.Missing() != 1 {
 		t.Errorf("behind a forced pass, which is not told it either: a gap of %d, %v", report.Missing(), err)
 	}
@@ -239,7 +240,7 @@ func TestEmptyPageWithALink(t *testing.T) {
 	t.Parallel()
 	for _, counts := range []bool{true, false} {
 		s := newSetup(t, harness.NewSource(t, bare()), harness.NewSQLite(t))
-		s.config.Property.Page = 5
+		s.config.Sizes["property"].Page = 5
 		for i := range 40 {
 			s.add(t, simulator.Property, listing(fmt.Sprintf("L%02d", i), time.Date(2026, 1, 1, 0, i, 0, 0, time.UTC)))
 		}
@@ -247,7 +248,7 @@ func TestEmptyPageWithALink(t *testing.T) {
 			f.NextLink, f.CountAbsent = simulator.NextLinkAfter, !counts
 			f.Strike(simulator.Strike{Fault: simulator.Fault{Kind: simulator.EmptyPageLink}, Match: onlyPages, Every: 2})
 		})
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		s.vow(t)
 	}
 	s := newSetup(t, harness.NewSource(t, bare()), harness.NewSQLite(t))
@@ -256,7 +257,7 @@ func TestEmptyPageWithALink(t *testing.T) {
 		f.NextLink = simulator.NextLinkAfter
 		f.Strike(simulator.Strike{Fault: simulator.Fault{Kind: simulator.LinkLoop}, Match: onlyPages})
 	})
-	if _, err := s.sync(t, agent.VOWProperty); !errors.Is(err, agent.ErrStuck) {
+	if _, err := s.sync(t, catalog.VOWProperty); !errors.Is(err, agent.ErrStuck) {
 		t.Errorf("error %v, want ErrStuck", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 )
 
@@ -19,7 +20,7 @@ func TestDatabaseFileGone(t *testing.T) {
 			s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
 			path := strings.TrimPrefix(s.config.DatabaseURL, "sqlite:")
 			s.log.on = func(e agent.Event) {
-				if p, ok := e.(agent.PassFinished); !ok || p.Stream != agent.IDXProperty {
+				if p, ok := e.(agent.PassFinished); !ok || p.Stream != catalog.IDXProperty {
 					return
 				}
 				if err := os.Rename(path, path+".away"); err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
 )
@@ -130,15 +131,15 @@ func TestOddRecords(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		for key, test := range records {
-			rows := db.Count(t, "property", "listing_key = '"+key+"' AND vow IS NOT NULL")
+			rows := db.Count(t, "vow_property", "listing_key = '"+key+"'")
 			rejects := db.Count(t, "agent_reject", "record_key = '"+key+"' AND reason <> ''")
 			if want := int64(0); test.reject && (rows != want || rejects != 1) || !test.reject && (rows != 1 || rejects != want) {
 				t.Errorf("%s: %d rows and %d rejects", key, rows, rejects)
 			}
 		}
-		if n := db.Count(t, "property", "listing_key NOT IN ('LONG', 'YEAR1', 'NOTIME', '12345', 'TWICE', 'DATES')"); n != int64(harness.Small().Properties) {
+		if n := db.Count(t, "vow_property", "listing_key NOT IN ('LONG', 'YEAR1', 'NOTIME', '12345', 'TWICE', 'DATES')"); n != int64(harness.Small().Properties) {
 			t.Errorf("%d neighbours", n)
 		}
 	})

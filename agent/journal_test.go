@@ -10,6 +10,7 @@ import (
 
 	"resoagent/agent"
 	"resoagent/checkpoint"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
 )
@@ -30,10 +31,10 @@ func TestHistoryOfFailures(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		s.fault(simulator.Property, simulator.Strike{Fault: simulator.Fault{Kind: simulator.Status, Status: 401}})
 		for range 3 {
-			if _, err := s.sync(t, agent.VOWProperty); err == nil {
+			if _, err := s.sync(t, catalog.VOWProperty); err == nil {
 				t.Fatal("it went through")
 			}
 		}
@@ -49,7 +50,7 @@ func TestHistoryOfFailures(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.log.on = nil
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 
 		runs := history(t, s)
 		if len(runs) != 4 {
@@ -79,7 +80,7 @@ func TestHistoryOfFailures(t *testing.T) {
 func TestHistoryOfAResumedPass(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, harness.NewSource(t, simulator.Options{Seed: 7, Properties: 150, MediaPerListing: 12}), harness.NewSQLite(t))
-	s.mustSync(t, agent.VOWProperty)
+	s.mustSync(t, catalog.VOWProperty)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	s.log.on = func(e agent.Event) {
@@ -87,13 +88,13 @@ func TestHistoryOfAResumedPass(t *testing.T) {
 			cancel()
 		}
 	}
-	if _, err := s.syncWith(t, ctx, agent.Selection{Streams: []string{agent.Media}}); !errors.Is(err, context.Canceled) {
+	if _, err := s.syncWith(t, ctx, agent.Selection{Streams: []string{catalog.Media}}); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	s.log.on = nil
 	s.fault(simulator.Media, simulator.Strike{Fault: simulator.Fault{Kind: simulator.Status, Status: 401}})
 	for range 5 {
-		if _, err := s.sync(t, agent.Media); err == nil {
+		if _, err := s.sync(t, catalog.Media); err == nil {
 			t.Fatal("it went through")
 		}
 	}
@@ -106,7 +107,7 @@ func TestHistoryOfAResumedPass(t *testing.T) {
 	}
 	s.source.Set(func(f *simulator.Faults) { f.Strikes = nil })
 	before := s.db.Count(t, "media", "")
-	s.mustSync(t, agent.Media)
+	s.mustSync(t, catalog.Media)
 	if run, stored := history(t, s)[0], s.db.Count(t, "media", "")-before; run.Written != stored {
 		t.Errorf("the last run wrote %d records, and says %d", stored, run.Written)
 	}
@@ -116,7 +117,7 @@ func TestHistoryOfAResumedPass(t *testing.T) {
 func TestHistoryOfACrashLoop(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
-	s.mustSync(t, agent.VOWProperty)
+	s.mustSync(t, catalog.VOWProperty)
 	s.fault(simulator.Property, simulator.Strike{Fault: simulator.Fault{Kind: simulator.Status, Status: 401}})
 	for i := range 3 { // each finds what one that was killed has left
 		file, err := checkpoint.Open(s.config.StateDir, time.Now())

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"resoagent/checkpoint"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/postgres"
 	"resoagent/internal/record"
@@ -21,12 +22,12 @@ import (
 func TestWindowsThatShareKeys(t *testing.T) {
 	t.Parallel()
 	db := harness.NewPostgres(t)
-	dest, err := postgres.Open(postgres.Options{URL: db.URL, Schema: db.Schema, Connections: 4})
+	dest, err := postgres.Open(postgres.Options{URL: db.URL, Schema: db.Schema, Shapes: catalog.All().Shapes(), Layout: catalog.All().Layout(), Connections: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer dest.Close() //nolint:errcheck // of a test
-	if _, err := dest.Migrate(t.Context()); err != nil {
+	if _, err := dest.Migrate(t.Context(), record.Owner{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := dest.Claim(t.Context(), record.Owner{StateID: "x", Host: "h", Lease: time.Minute}, Streams()); err != nil {
@@ -38,7 +39,7 @@ func TestWindowsThatShareKeys(t *testing.T) {
 	}
 	defer file.Close() //nolint:errcheck // as above
 	a := &Agent{config: DefaultConfig(), dest: dest, file: file, keys: &keyset.Set{}}
-	l := a.ledger(&standing{stream: a.config.stream(Media), next: 1})
+	l := a.ledger(&standing{stream: a.config.stream(catalog.Media), next: 1})
 
 	const most, keys = 100, 2000
 	var retries, groups atomic.Int64
@@ -70,7 +71,7 @@ func TestWindowsThatShareKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, m := range marks {
-		if m.Stream == Media && m.Sequence != uint64(all) {
+		if m.Stream == catalog.Media && m.Sequence != uint64(all) {
 			t.Errorf("the destination is at %d, want %d", m.Sequence, all)
 		}
 	}
@@ -81,7 +82,7 @@ func TestWindowsThatShareKeys(t *testing.T) {
 
 // sharedKeys is a group that stores every other key and deletes those between.
 func sharedKeys(which, n, keys int) *record.Group {
-	shape := record.Media()
+	shape := catalog.All().Find(catalog.Media).Shape()
 	at := time.Date(2026, 1, 1, 0, 0, 2*n+which, 0, time.UTC)
 	b := record.Batch{Page: 1, Number: 1}
 	for k := range keys {
@@ -90,7 +91,7 @@ func sharedKeys(which, n, keys int) *record.Group {
 			Hash: int64(2*n + which), JSON: []byte(`{}`), Values: make([]record.Value, len(shape.Columns)),
 		})
 	}
-	return &record.Group{Stream: Media, Shape: shape, RunID: "run", Batches: []record.Batch{b}}
+	return &record.Group{Stream: catalog.Media, Shape: shape, RunID: "run", Batches: []record.Batch{b}}
 }
 
 // taker is a destination that takes every group.
@@ -118,7 +119,7 @@ func TestNobodyGoesOnBehindABrokenCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &Agent{config: DefaultConfig(), dest: taker{}, file: file, keys: &keyset.Set{}}
-	l := a.ledger(&standing{stream: a.config.stream(Media), next: 1})
+	l := a.ledger(&standing{stream: a.config.stream(catalog.Media), next: 1})
 	same := func(s checkpoint.Stream) (checkpoint.Stream, error) { return s, nil }
 	commit := func() error {
 		_, err := l.commit(t.Context(), sharedKeys(0, 0, 1), newRetrier("destination", time.Minute, func(Event) {}), same)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 )
 
 // every is one event of each kind, with everything that it can have.
@@ -33,7 +34,7 @@ func every() []agent.Event {
 		agent.KeysLoaded{},
 		agent.OrphansHome{},
 		agent.PassFinished{PassReport: agent.PassReport{Check: &agent.Check{}}},
-		agent.RunFinished{Err: err, Report: agent.Report{LeftOut: []agent.LeftOut{{Stream: agent.Media}}}},
+		agent.RunFinished{Err: err, Report: agent.Report{LeftOut: []agent.LeftOut{{Stream: catalog.Media}}}},
 		agent.RunScheduled{Err: err},
 	}
 }

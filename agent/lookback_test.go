@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
 )
@@ -18,7 +19,7 @@ func TestLateRowsArrive(t *testing.T) {
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
 		s.mustSync(t)
-		before := s.position(t, agent.VOWProperty)
+		before := s.position(t, catalog.VOWProperty)
 		at, err := time.Parse(time.RFC3339, before.Timestamp)
 		if err != nil {
 			t.Fatal(err)
@@ -27,10 +28,10 @@ func TestLateRowsArrive(t *testing.T) {
 		s.add(t, simulator.Property, listing("LATE-2", at))
 		report := s.mustSync(t)
 		s.compare(t)
-		if n := pass(t, report, agent.VOWProperty).Counters; n.Written != 2 || n.Processed() != 2 {
+		if n := pass(t, report, catalog.VOWProperty).Counters; n.Written != 2 || n.Processed() != 2 {
 			t.Errorf("two rows came late, the pass counts %+v", n)
 		}
-		if after := s.position(t, agent.VOWProperty); after.Timestamp != before.Timestamp {
+		if after := s.position(t, catalog.VOWProperty); after.Timestamp != before.Timestamp {
 			t.Errorf("the position moved from %+v to %+v", before, after)
 		}
 		if n := s.mustSync(t).Totals; n.Seen() != 0 {
@@ -59,7 +60,7 @@ func TestLookbackCountsOnce(t *testing.T) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
 		s.mustSync(t)
 		at := time.Date(2026, 7, 3, 0, 0, 0, 0, time.UTC)
-		key := db.Strings(t, "SELECT listing_key, '' FROM "+db.Table("property")+" ORDER BY listing_key LIMIT 1")[0][0]
+		key := db.Strings(t, "SELECT listing_key, '' FROM "+db.Table("vow_property")+" ORDER BY listing_key LIMIT 1")[0][0]
 		photo := func(name, parent, status string, minute int) map[string]any {
 			return map[string]any{
 				"MediaKey": name, "ResourceRecordKey": parent, "ResourceName": "Property", "MediaStatus": status,
@@ -70,11 +71,11 @@ func TestLookbackCountsOnce(t *testing.T) {
 		s.add(t, simulator.Media, photo("ALONE", "NOBODY", "Active", 1))
 		s.add(t, simulator.Media, photo("BAD\u0000", key, "Active", 2))
 		s.add(t, simulator.Media, photo("GOOD", key, "Active", 3))
-		n := pass(t, s.mustSync(t), agent.Media).Counters
+		n := pass(t, s.mustSync(t), catalog.Media).Counters
 		if n.Deleted != 1 || n.Skipped != 1 || n.Failed != 1 || n.Written != 1 {
 			t.Errorf("the first time: %+v", n)
 		}
-		if n := pass(t, s.mustSync(t), agent.Media).Counters; n.Seen() != 0 {
+		if n := pass(t, s.mustSync(t), catalog.Media).Counters; n.Seen() != 0 {
 			t.Errorf("read again: %+v", n)
 		}
 		if n := db.Count(t, "agent_reject", ""); n != 1 {
@@ -90,19 +91,19 @@ func TestLookbackInACrashLoop(t *testing.T) {
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
 		s.config.Lookback = 10 * 365 * 24 * time.Hour // all of it
-		s.config.Property.Page, s.config.Property.Batch = 10, 5
-		s.mustSync(t, agent.VOWProperty)
-		before := s.position(t, agent.VOWProperty)
+		s.config.Sizes["property"].Page, s.config.Sizes["property"].Batch = 10, 5
+		s.mustSync(t, catalog.VOWProperty)
+		before := s.position(t, catalog.VOWProperty)
 		s.slow(300 * time.Millisecond)
 		last := time.Time{}
 		for range 2 {
-			ctx, cancel := s.stopAfter(t, agent.VOWProperty, 1)
-			if _, err := s.syncWith(t, ctx, agent.Selection{Streams: []string{agent.VOWProperty}}); !errors.Is(err, context.Canceled) {
+			ctx, cancel := s.stopAfter(t, catalog.VOWProperty, 1)
+			if _, err := s.syncWith(t, ctx, agent.Selection{Streams: []string{catalog.VOWProperty}}); !errors.Is(err, context.Canceled) {
 				t.Fatalf("error %v, want the interruption", err)
 			}
 			cancel()
 			s.log.on = nil
-			if p := s.position(t, agent.VOWProperty); p != before {
+			if p := s.position(t, catalog.VOWProperty); p != before {
 				t.Fatalf("the position moved from %+v to %+v", before, p)
 			}
 			requests := s.source.Requests()

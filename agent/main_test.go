@@ -81,7 +81,7 @@ func newSetup(tb testing.TB, source *harness.Source, db *harness.Database) *setu
 	if err := os.Chmod(c.StateDir, 0o700); err != nil {
 		tb.Fatal(err)
 	}
-	for _, sizes := range []*agent.Sizes{&c.Property, &c.Media, &c.Rooms, &c.OpenHouse} {
+	for _, sizes := range c.Sizes {
 		*sizes = agent.Sizes{Page: 50, Batch: 20}
 	}
 	c.RetryFor, c.StallTimeout = 10*time.Second, 5*time.Second

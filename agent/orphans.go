@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -24,6 +25,10 @@ const (
 	// stream, reading all of it again costs less than asking for their children.
 	anewShare = 20
 )
+
+// fewNew is how many new listings are few however many there are in all: their
+// children are one question.
+func (c *Config) fewNew() int { return cmp.Or(c.anewFrom, errandKeys) }
 
 // owe notes, for each child stream that has begun, listings that the exact index
 // lacks. One that has not begun will read all of its records anyway.
@@ -70,7 +75,7 @@ func (a *Agent) bringHome(ctx context.Context, runID string, st *standing) (chec
 	if err != nil || ready == 0 {
 		return checkpoint.Counters{}, err
 	}
-	if ready > max(errandKeys, int(a.keys.Stats().Keys/anewShare)) { //nolint:gosec // far below the limit
+	if ready > max(a.config.fewNew(), int(a.keys.Stats().Keys/anewShare)) { //nolint:gosec // far below the limit
 		return checkpoint.Counters{}, a.beginAnew(ctx, st, ready)
 	}
 	e := a.errands(runID)

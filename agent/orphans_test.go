@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
 )
@@ -72,8 +73,8 @@ func TestOrphansComeHome(t *testing.T) {
 					t.Fatalf("%d parents are waited for, want 30", n)
 				}
 				appear()
-				s.mustSync(t, agent.IDXProperty)
-				s.mustSync(t, agent.IDXProperty, agent.VOWProperty)
+				s.mustSync(t, catalog.IDXProperty)
+				s.mustSync(t, catalog.IDXProperty, catalog.VOWProperty)
 				s.source.Set(faults)
 				report := s.mustSync(t)
 				s.source.Set(func(f *simulator.Faults) { *f = simulator.Faults{} })
@@ -104,8 +105,8 @@ func TestThousandsOfOrphans(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-		s.config.Media.Page, s.config.Media.Batch = 2000, 100
-		s.config.Property.Page = 2000
+		s.config.Sizes["media"].Page, s.config.Sizes["media"].Batch = 2000, 100
+		s.config.Sizes["property"].Page = 2000
 		appear := s.orphans(t, 5000)
 		s.mustSync(t)
 		appear()
@@ -136,7 +137,7 @@ func TestOrphansSurviveCrashes(t *testing.T) {
 		appear := s.orphans(t, 250)
 		s.mustSync(t)
 		appear()
-		s.mustSync(t, agent.IDXProperty, agent.VOWProperty)
+		s.mustSync(t, catalog.IDXProperty, catalog.VOWProperty)
 		// The first question breaks off when some of its photos are stored: its
 		// parents are waited for still.
 		s.config.RetryFor = 0

@@ -7,6 +7,7 @@ import (
 
 	"resoagent/agent"
 	"resoagent/checkpoint"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
 )
@@ -59,7 +60,7 @@ func TestOutlivedRejectsAreAskedForOnce(t *testing.T) {
 		// Far behind them, so that --lookback reads none of them again.
 		s.listing(t, "LATER", "2026-07-02T12:00:00Z", "Ajax")
 		s.photo(t, "LATER", "LATER", "2026-07-02T12:00:00Z")
-		s.mustSync(t, agent.VOWProperty, agent.Media)
+		s.mustSync(t, catalog.VOWProperty, catalog.Media)
 		// As the older agent has left it.
 		_ = s.source.Remove(simulator.Property, "STILL")
 		must(t, s.source.AddRaw(simulator.Property, "STILL", at, "", []byte(`{"ListingKey":"STILL","ModificationTimestamp":"soon"}`)))
@@ -69,7 +70,7 @@ func TestOutlivedRejectsAreAskedForOnce(t *testing.T) {
 		}
 		db.Exec(t, "DELETE FROM "+db.Table("agent_reject"))
 		for key, reason := range reasons {
-			db.Exec(t, "DELETE FROM "+db.Table("property")+" WHERE listing_key = '"+key+"'")
+			db.Exec(t, "DELETE FROM "+db.Table("vow_property")+" WHERE listing_key = '"+key+"'")
 			db.Exec(t, "DELETE FROM "+db.Table("media")+" WHERE resource_record_key = '"+key+"'")
 			db.Exec(t, "INSERT INTO "+db.Table("agent_orphan")+" (stream, parent_key, first_seen_at) VALUES ('media', '"+key+"', "+now+")")
 			db.Exec(t, "INSERT INTO "+db.Table("agent_reject")+" (stream, record_key, parent_key, reason, body, body_bytes, run_id, first_seen_at, last_seen_at)"+
@@ -91,16 +92,16 @@ func TestOutlivedRejectsAreAskedForOnce(t *testing.T) {
 		s.source.Set(func(f *simulator.Faults) {
 			f.Strike(simulator.Strike{Resource: simulator.Property, Fault: simulator.Fault{Kind: simulator.Status, Status: 503}})
 		})
-		if _, err := s.sync(t, agent.VOWProperty, agent.Media); err == nil || asked() == 0 {
+		if _, err := s.sync(t, catalog.VOWProperty, catalog.Media); err == nil || asked() == 0 {
 			t.Fatalf("the questions were not broken off: %v", err)
 		}
 		s.config.RetryFor = 10 * time.Second
 		s.source.Set(func(f *simulator.Faults) { f.Strikes = nil })
-		report := s.mustSync(t, agent.VOWProperty, agent.Media)
+		report := s.mustSync(t, catalog.VOWProperty, catalog.Media)
 		if asked() == 0 {
 			t.Error("nothing was asked for")
 		}
-		if n := db.Count(t, "property", "listing_key IN ('UTF8', 'NULL', 'HALF', 'SHORT') AND city = 'Ajax'"); n != 4 {
+		if n := db.Count(t, "vow_property", "listing_key IN ('UTF8', 'NULL', 'HALF', 'SHORT') AND city = 'Ajax'"); n != 4 {
 			t.Errorf("%d of 4 listings", n)
 		}
 		if n := db.Count(t, "media", "media_key LIKE 'P-%'"); n != 4 {
@@ -113,7 +114,7 @@ func TestOutlivedRejectsAreAskedForOnce(t *testing.T) {
 		if len(left) != 3 || left[0][0] != "GONE" || left[1][0] != "OTHER" || left[2][0] != "STILL" {
 			t.Errorf("rejects left: %v", left)
 		}
-		s.mustSync(t, agent.VOWProperty, agent.Media)
+		s.mustSync(t, catalog.VOWProperty, catalog.Media)
 		if n := asked(); n != 0 {
 			t.Errorf("asked again, %d times", n)
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/pgtest"
 	"resoagent/internal/simulator"
@@ -33,18 +34,18 @@ func TestManyRowsAreOverwritten(t *testing.T) {
 	o.MediaPerListing = 14
 	s := newSetup(t, harness.NewSource(t, o), harness.OpenPostgres(t, address.String(), "public"))
 	s.config.Parallel = 1
-	s.config.Media.Page = 2000 // a group of more than a thousand
-	s.mustSync(t, agent.VOWProperty, agent.Media)
+	s.config.Sizes["media"].Page = 2000 // a group of more than a thousand
+	s.mustSync(t, catalog.VOWProperty, catalog.Media)
 	for _, right := range []string{"GRANT", "REVOKE"} {
 		to := map[string]string{"GRANT": " TO ", "REVOKE": " FROM "}[right]
 		root.Exec(t, right+" TEMPORARY ON DATABASE "+role+to+"PUBLIC, "+role)
 		s.db.Exec(t, "UPDATE media SET record = '{\"wrong\":true}', record_hash = 1, media_url = 'wrong' WHERE media_key > '1'")
 		wrong := s.db.Count(t, "media", "record_hash = 1")
-		report, err := s.syncWith(t, t.Context(), agent.Selection{Streams: []string{agent.Media}, Force: true})
+		report, err := s.syncWith(t, t.Context(), agent.Selection{Streams: []string{catalog.Media}, Force: true})
 		if err != nil {
 			t.Fatalf("%s: %v", right, err)
 		}
-		if p := pass(t, report, agent.Media); p.Counters.Written != wrong || wrong < 1000 || p.Counters.Unchanged == 0 {
+		if p := pass(t, report, catalog.Media); p.Counters.Written != wrong || wrong < 1000 || p.Counters.Unchanged == 0 {
 			t.Errorf("%s: %d wrong rows, counters %+v", right, wrong, p.Counters)
 		}
 		harness.Compare(t, s.source, s.db, harness.Feeds{VOW: true, Media: simulator.VOW})

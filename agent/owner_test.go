@@ -11,6 +11,7 @@ import (
 
 	"resoagent/agent"
 	"resoagent/checkpoint"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 )
 
@@ -26,7 +27,7 @@ func (s *setup) lease(tb testing.TB) {
 
 func (s *setup) refused(tb testing.TB, what string) {
 	tb.Helper()
-	if _, err := s.sync(tb, agent.VOWProperty); !errors.Is(err, agent.ErrInUse) {
+	if _, err := s.sync(tb, catalog.VOWProperty); !errors.Is(err, agent.ErrInUse) {
 		tb.Errorf("%s: %v, want that it waits for the lease", what, err)
 	}
 }
@@ -40,7 +41,7 @@ func TestLoserLeavesTheMarksAlone(t *testing.T) {
 		source := harness.NewSource(t, harness.Small())
 		first, second := newSetup(t, source, db), newSetup(t, source, db)
 		first.config.Lease = time.Minute // no renewal comes between
-		first.mustSync(t, agent.VOWProperty)
+		first.mustSync(t, catalog.VOWProperty)
 		marks := func() [][]string {
 			return db.Strings(t, "SELECT stream, incarnation, state FROM "+db.Table("agent_position")+" ORDER BY stream")
 		}
@@ -59,12 +60,12 @@ func TestLoserLeavesTheMarksAlone(t *testing.T) {
 					cancel()
 				}
 			}
-			if _, err := second.syncWith(t, ctx, agent.Selection{Streams: []string{agent.VOWProperty}}); !errors.Is(err, context.Canceled) {
+			if _, err := second.syncWith(t, ctx, agent.Selection{Streams: []string{catalog.VOWProperty}}); !errors.Is(err, context.Canceled) {
 				t.Errorf("the second agent: %v", err)
 			}
 			before = marks()
 		}
-		if _, err := first.sync(t, agent.VOWProperty); !errors.Is(err, agent.ErrInUse) {
+		if _, err := first.sync(t, catalog.VOWProperty); !errors.Is(err, agent.ErrInUse) {
 			t.Errorf("the first agent: %v, want that another has it", err)
 		}
 		after := marks()
@@ -94,10 +95,10 @@ func TestWhoWaitsForTheLease(t *testing.T) {
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
 		file := filepath.Join(s.config.StateDir, checkpoint.FileName)
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		copied := filepath.Join(t.TempDir(), "copy.db")
 		copyFile(t, file, copied)
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		s.lease(t)
 
 		moved := newSetup(t, s.source, db)
@@ -108,7 +109,7 @@ func TestWhoWaitsForTheLease(t *testing.T) {
 		if err := os.Rename(file, filepath.Join(moved.config.StateDir, checkpoint.FileName)); err != nil {
 			t.Fatal(err)
 		}
-		moved.mustSync(t, agent.VOWProperty)
+		moved.mustSync(t, catalog.VOWProperty)
 		moved.lease(t)
 		copyFile(t, copied, file)
 		s.refused(t, "a copy at the same place")
@@ -146,12 +147,12 @@ func TestStateFileWithoutAClaim(t *testing.T) {
 			}
 			s.lease(t)
 		}
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		forget()
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		s.lease(t)
 		s.config.Host = "renamed-host"
-		s.mustSync(t, agent.VOWProperty) // by its note
+		s.mustSync(t, catalog.VOWProperty) // by its note
 		forget()
 		s.config.Host = "another-host"
 		s.refused(t, "without a note, on another host")

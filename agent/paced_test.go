@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"resoagent/internal/catalog"
 	"resoagent/internal/record"
 )
 
@@ -39,7 +40,7 @@ func TestEveryRequestIsPaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, c := &noInSource{}, DefaultConfig()
 		p := newPaced(s, &c)
-		q := record.Query{Shape: record.Media(), Only: record.Only{Field: "MediaKey", Keys: []string{"a", "b"}}}
+		q := record.Query{Shape: catalog.All().Find(catalog.Media).Shape(), Only: record.Only{Field: "MediaKey", Keys: []string{"a", "b"}}}
 		for range 2 {
 			if _, err := p.Page(t.Context(), q, nil); err != nil {
 				t.Fatal(err)
@@ -52,7 +53,7 @@ func TestEveryRequestIsPaced(t *testing.T) {
 			t.Errorf("%d requests, want 5", len(s.at))
 		}
 		for i := 1; i < len(s.at); i++ {
-			if gap := s.at[i].Sub(s.at[i-1]); gap < c.Media.Throttle {
+			if gap := s.at[i].Sub(s.at[i-1]); gap < c.Sizes["media"].Throttle {
 				t.Errorf("request %d came %s behind the one before", i+1, gap)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
 )
@@ -38,20 +39,20 @@ func TestAheadHidesNothing(t *testing.T) {
 		now := time.Now()
 		s.add(t, simulator.Property, listing("W1", now.Add(-time.Hour)))
 		s.add(t, simulator.Property, listing("AHEAD", now.Add(time.Hour)))
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		s.vow(t)
-		if p := s.position(t, agent.VOWProperty); p.Key != "W1" {
+		if p := s.position(t, catalog.VOWProperty); p.Key != "W1" {
 			t.Errorf("the position is %+v, want that of W1", p)
 		}
 		if err := s.source.Touch(simulator.Property, "W1", now, map[string]any{"StandardStatus": "Closed"}); err != nil {
 			t.Fatal(err)
 		}
 		s.add(t, simulator.Property, listing("NEW", now))
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		s.vow(t)
 		// And once more, since the record ahead is asked for by each pass.
 		s.add(t, simulator.Property, listing("NEWER", now.Add(time.Second)))
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		s.vow(t)
 	})
 }
@@ -77,20 +78,20 @@ func TestClocks(t *testing.T) {
 			s := newSetup(t, harness.NewSource(t, bare()), harness.NewSQLite(t))
 			s.config.Now = func() time.Time { return time.Now().Add(test.agent) }
 			s.source.Set(func(f *simulator.Faults) { f.ClockOffset = test.source })
-			s.config.Property.Page = 7
+			s.config.Sizes["property"].Page = 7
 			for i := range 40 {
 				s.add(t, simulator.Property, listing(fmt.Sprintf("L%02d", i), time.Now().Add(test.zone-time.Duration(i)*time.Hour)))
 			}
 			for i := range 3 {
 				s.source.ResetRequests()
-				s.mustSync(t, agent.VOWProperty)
+				s.mustSync(t, catalog.VOWProperty)
 				s.vow(t)
 				if n := s.source.Pages(simulator.Property); n > 20 {
 					t.Errorf("run %d asks for %d pages", i, n)
 				}
 				s.add(t, simulator.Property, listing(fmt.Sprintf("N%02d", i), time.Now().Add(test.zone)))
 			}
-			s.mustSync(t, agent.VOWProperty)
+			s.mustSync(t, catalog.VOWProperty)
 			s.vow(t)
 			said := 0
 			for _, n := range of[agent.Notice](s.log) {
@@ -110,27 +111,27 @@ func TestClocks(t *testing.T) {
 func TestInterruptedAheadOfThePresent(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, harness.NewSource(t, bare()), harness.NewSQLite(t))
-	s.config.Property.Page, s.config.Property.Batch = 10, 10
+	s.config.Sizes["property"].Page, s.config.Sizes["property"].Batch = 10, 10
 	s.add(t, simulator.Property, listing("W1", time.Now().Add(-time.Hour)))
 	at := time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
 	for i := range 100 {
 		s.add(t, simulator.Property, listing(fmt.Sprintf("F%03d", i), at.Add(time.Duration(i)*time.Second)))
 	}
 	s.slow(200 * time.Millisecond)
-	ctx, cancel := s.stopAfter(t, agent.VOWProperty, 2)
+	ctx, cancel := s.stopAfter(t, catalog.VOWProperty, 2)
 	defer cancel()
-	if _, err := s.syncWith(t, ctx, agent.Selection{Streams: []string{agent.VOWProperty}}); !errors.Is(err, context.Canceled) {
+	if _, err := s.syncWith(t, ctx, agent.Selection{Streams: []string{catalog.VOWProperty}}); !errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v, want the interruption", err)
 	}
 	s.log.on = nil
 	s.slow(0)
-	if p := s.position(t, agent.VOWProperty); p.Key != "W1" {
+	if p := s.position(t, catalog.VOWProperty); p.Key != "W1" {
 		t.Errorf("the position is %+v, want that of W1", p)
 	}
-	before := s.db.Count(t, "property", "")
+	before := s.db.Count(t, "vow_property", "")
 	s.add(t, simulator.Property, listing("NEW", time.Now()))
 	s.source.ResetRequests()
-	s.mustSync(t, agent.VOWProperty)
+	s.mustSync(t, catalog.VOWProperty)
 	s.vow(t)
 	first := s.source.Requests()[0].Query["$filter"]
 	for _, r := range s.source.Requests() {
@@ -175,8 +176,8 @@ func TestMisprintedTimestamps(t *testing.T) {
 							t.Fatal(err)
 						}
 					}
-					report, err := s.sync(t, agent.VOWProperty)
-					n, inside := s.db.Count(t, "property", ""), strings.HasPrefix(name, "a day")
+					report, err := s.sync(t, catalog.VOWProperty)
+					n, inside := s.db.Count(t, "vow_property", ""), strings.HasPrefix(name, "a day")
 					switch {
 					case inside && (errors.Is(err, agent.ErrDisorder) || err == nil && n+report.Missing() == 581):
 						// Inside what was asked for it cannot be told from disorder, or from a
@@ -208,7 +209,7 @@ func TestWindowsAreGivenUp(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err := s.sync(t, agent.VOWProperty)
+	_, err := s.sync(t, catalog.VOWProperty)
 	given := false
 	for _, n := range of[agent.Notice](s.log) {
 		given = given || strings.Contains(n.Text, "without windows")
@@ -226,13 +227,13 @@ func TestOrderOfKeysIsNoHistory(t *testing.T) {
 		o := bare()
 		o.Faults.Collation = simulator.NumericAware
 		s := newSetup(t, harness.NewSource(t, o), db)
-		s.config.Property.Page, s.config.Property.Batch = 3, 3
+		s.config.Sizes["property"].Page, s.config.Sizes["property"].Batch = 3, 3
 		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		for i := range 12 {
 			s.add(t, simulator.Property, listing(fmt.Sprintf("L%d", i+1), at)) // L9 before L10
 		}
 		s.stateFileBehind(t)
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		s.vow(t)
 		for _, n := range of[agent.Notice](s.log) {
 			if strings.Contains(n.Text, "different histories") {
@@ -261,7 +262,7 @@ func (s *setup) stateFileBehind(tb testing.TB) {
 			cancel()
 		}
 	}
-	if _, err := s.syncWith(tb, ctx, agent.Selection{Streams: []string{agent.VOWProperty}}); !errors.Is(err, context.Canceled) || commits < 2 {
+	if _, err := s.syncWith(tb, ctx, agent.Selection{Streams: []string{catalog.VOWProperty}}); !errors.Is(err, context.Canceled) || commits < 2 {
 		tb.Fatalf("%d commits, error %v, want the interruption", commits, err)
 	}
 	s.log.on = nil
@@ -286,11 +287,11 @@ func TestStraysMoveNoPlace(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	report := s.mustSync(t, agent.VOWProperty)
+	report := s.mustSync(t, catalog.VOWProperty)
 	if windows := of[agent.PassStarted](s.log)[0].Windows; windows < 2 {
 		t.Fatalf("%d windows", windows)
 	}
-	if n := s.db.Count(t, "property", ""); n != 600 || report.Missing() != 0 {
+	if n := s.db.Count(t, "vow_property", ""); n != 600 || report.Missing() != 0 {
 		t.Errorf("%d of 600 listings, a gap of %d", n, report.Missing())
 	}
 }

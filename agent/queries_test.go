@@ -78,7 +78,7 @@ func TestExampleQueries(t *testing.T) {
 		Seed: 7, Properties: n, MediaPerListing: 20, RoomsPerListing: -1, OpenHousesPerListing: -1, OrphanShare: -1,
 	})
 	s := newSetup(t, source, db)
-	s.config.Property.Page, s.config.Property.Batch, s.config.Media.Page, s.config.Media.Batch = 2000, 500, 5000, 1000
+	s.config.Sizes["property"].Page, s.config.Sizes["property"].Batch, s.config.Sizes["media"].Page, s.config.Sizes["media"].Batch = 2000, 500, 5000, 1000
 	s.mustSync(t, "idx_property", "vow_property", "media")
 	// As a provider sends them that has coordinates: over a degree of either.
 	db.Exec(t, `UPDATE `+db.Table("property")+` SET idx = idx || c, latitude = (c ->> 'Latitude')::numeric, longitude = (c ->> 'Longitude')::numeric

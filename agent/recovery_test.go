@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
 )
@@ -45,11 +46,11 @@ func TestInterruptedPassGoesOn(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		s.slow(400 * time.Millisecond) // longer than a group takes to ripen, also with four windows
-		ctx, cancel := s.stopAfter(t, agent.Media, 1)
+		ctx, cancel := s.stopAfter(t, catalog.Media, 1)
 		defer cancel()
-		if _, err := s.syncWith(t, ctx, agent.Selection{Streams: []string{agent.Media}}); !errors.Is(err, context.Canceled) {
+		if _, err := s.syncWith(t, ctx, agent.Selection{Streams: []string{catalog.Media}}); !errors.Is(err, context.Canceled) {
 			t.Fatalf("error %v, want the interruption", err)
 		}
 		s.log.on = nil
@@ -65,18 +66,18 @@ func TestInterruptedPassGoesOn(t *testing.T) {
 		}
 		s.slow(0)
 		s.source.ResetRequests()
-		report := s.mustSync(t, agent.Media)
+		report := s.mustSync(t, catalog.Media)
 		harness.Compare(t, s.source, db, harness.Feeds{VOW: true, Media: simulator.VOW})
 		started := of[agent.PassStarted](s.log)
 		if last := started[len(started)-1]; !last.Resumed || last.Done != done || last.From == "" || last.Total == nil {
 			t.Errorf("the resumed pass says %+v, want %d done", last, done)
 		}
-		p := pass(t, report, agent.Media)
+		p := pass(t, report, catalog.Media)
 		if p.Counters.Seen() != p.Check.Source || p.Check.Unaccounted() != 0 {
 			t.Errorf("counters %+v, check %+v: the counters of the pass did not go on", p.Counters, p.Check)
 		}
 		// The page that was on its way at the interruption may be counted late.
-		late := int64(s.config.Media.Page)
+		late := int64(s.config.Sizes["media"].Page)
 		if fetched := int64(s.source.Counters().Rows); fetched > total-done+late {
 			t.Errorf("%d records were fetched again", fetched-(total-done))
 		}
@@ -86,13 +87,13 @@ func TestInterruptedPassGoesOn(t *testing.T) {
 func TestForcedPassGoesOnForced(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
-	s.mustSync(t, agent.VOWProperty, agent.Media)
+	s.mustSync(t, catalog.VOWProperty, catalog.Media)
 	s.db.Exec(t, "UPDATE media SET record = '{\"wrong\":true}', record_hash = 1, record_timestamp = '2030-01-01T00:00:00.000000Z'")
 	position := s.db.Strings(t, "SELECT position_timestamp, position_key FROM agent_position WHERE stream = 'media'")
 	s.slow(400 * time.Millisecond) // longer than a group takes to ripen, also with four windows
-	ctx, cancel := s.stopAfter(t, agent.Media, 1)
+	ctx, cancel := s.stopAfter(t, catalog.Media, 1)
 	defer cancel()
-	if _, err := s.syncWith(t, ctx, agent.Selection{Streams: []string{agent.Media}, Force: true}); !errors.Is(err, context.Canceled) {
+	if _, err := s.syncWith(t, ctx, agent.Selection{Streams: []string{catalog.Media}, Force: true}); !errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v, want the interruption", err)
 	}
 	if s.db.Count(t, "media", "record_hash = 1") == 0 {
@@ -104,7 +105,7 @@ func TestForcedPassGoesOnForced(t *testing.T) {
 	}
 	s.log.on = nil
 	s.slow(0)
-	s.mustSync(t, agent.Media) // without --force
+	s.mustSync(t, catalog.Media) // without --force
 	harness.Compare(t, s.source, s.db, harness.Feeds{VOW: true, Media: simulator.VOW})
 }
 
@@ -113,9 +114,9 @@ func TestStateFileLost(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-		s.mustSync(t, agent.IDXProperty, agent.VOWProperty)
+		s.mustSync(t, catalog.IDXProperty, catalog.VOWProperty)
 		s.slow(400 * time.Millisecond) // longer than a group takes to ripen, also with four windows
-		ctx, cancel := s.stopAfter(t, agent.Media, 1)
+		ctx, cancel := s.stopAfter(t, catalog.Media, 1)
 		defer cancel()
 		if _, err := s.syncWith(t, ctx, agent.Selection{}); !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
@@ -128,10 +129,10 @@ func TestStateFileLost(t *testing.T) {
 		s.source.ResetRequests()
 		report := s.mustSync(t)
 		s.compare(t)
-		if n := pass(t, report, agent.VOWProperty).Counters.Seen(); n != 0 {
+		if n := pass(t, report, catalog.VOWProperty).Counters.Seen(); n != 0 {
 			t.Errorf("%d listings were fetched again", n)
 		}
-		if p := pass(t, report, agent.Media); p.Counters.Seen() != p.Check.Source {
+		if p := pass(t, report, catalog.Media); p.Counters.Seen() != p.Check.Source {
 			t.Errorf("media: %+v of %d; the pass did not go on", p.Counters, p.Check.Source)
 		}
 		if !strings.Contains(noticesOf(s), "taking the position from the destination") {
@@ -178,7 +179,7 @@ func TestStoresDisagree(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			s.config.Property.Page = 20 // several commits
+			s.config.Sizes["property"].Page = 20 // several commits
 			for range 3 {
 				s.mustSync(t)
 				at = at.Add(time.Hour)
@@ -203,7 +204,7 @@ func TestStoresDisagree(t *testing.T) {
 			if !strings.Contains(noticesOf(s), "commits behind") {
 				t.Errorf("nothing says what was decided: %s", noticesOf(s))
 			}
-			if pass(t, report, agent.VOWProperty).Counters.Seen() == 0 {
+			if pass(t, report, catalog.VOWProperty).Counters.Seen() == 0 {
 				t.Error("nothing was fetched again")
 			}
 			s.mustSync(t)
@@ -245,13 +246,13 @@ func TestDestinationSwitched(t *testing.T) {
 			t.Fatalf("error %v, want a refusal", err)
 		}
 	}
-	if n := s.db.Count(t, "property", ""); n != 0 {
+	if n := s.db.Count(t, "vow_property", ""); n != 0 {
 		t.Errorf("%d listings were written all the same", n)
 	}
 	s.reset(t, agent.Streams()...)
 	report := s.mustSync(t)
 	s.compare(t)
-	if p := pass(t, report, agent.Media); p.Check == nil || p.Check.Unaccounted() != 0 {
+	if p := pass(t, report, catalog.Media); p.Check == nil || p.Check.Unaccounted() != 0 {
 		t.Errorf("media: %+v", p.Check)
 	}
 }
@@ -262,15 +263,15 @@ func TestChangedFilterIsRefused(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
 	s.mustSync(t)
-	s.config.MediaFilter = "ResourceName eq 'Property' and MediaCategory eq 'Photo'"
-	_, err := s.sync(t, agent.Media)
+	s.config.Filters["media"] = "ResourceName eq 'Property' and MediaCategory eq 'Photo'"
+	_, err := s.sync(t, catalog.Media)
 	if !errors.Is(err, agent.ErrChanged) || !errors.Is(err, agent.ErrConfig) || !strings.Contains(err.Error(), "--media --force") {
 		t.Fatalf("error %v", err)
 	}
-	if _, err := s.syncWith(t, t.Context(), agent.Selection{Streams: []string{agent.Media}, Force: true}); err != nil {
+	if _, err := s.syncWith(t, t.Context(), agent.Selection{Streams: []string{catalog.Media}, Force: true}); err != nil {
 		t.Fatal(err)
 	}
-	s.mustSync(t, agent.Media)
+	s.mustSync(t, catalog.Media)
 }
 
 // While an agent's lease runs, another one is refused; when it has run out, or
@@ -286,7 +287,7 @@ func TestOneOwner(t *testing.T) {
 		first.slow(100 * time.Millisecond)
 		refused, lost := false, make(chan struct{})
 		first.log.on = func(e agent.Event) {
-			if p, ok := e.(agent.Progress); !ok || p.Stream != agent.VOWProperty || refused {
+			if p, ok := e.(agent.Progress); !ok || p.Stream != catalog.VOWProperty || refused {
 				return
 			}
 			refused = true
@@ -296,7 +297,7 @@ func TestOneOwner(t *testing.T) {
 			}
 			// As if the lease had run out while the first agent was stalled.
 			db.Exec(t, "UPDATE "+db.Table("agent_owner")+" SET lease_until = NULL")
-			if _, err := second.sync(t, agent.IDXProperty); err != nil {
+			if _, err := second.sync(t, catalog.IDXProperty); err != nil {
 				t.Errorf("the second agent after the lease: %v", err)
 			}
 			close(lost)
@@ -338,7 +339,7 @@ func TestStatusDuringARun(t *testing.T) {
 	s.slow(400 * time.Millisecond)
 	var during agent.Status
 	s.log.on = func(e agent.Event) {
-		if p, ok := e.(agent.Progress); ok && p.Stream == agent.Media && during.Run == nil {
+		if p, ok := e.(agent.Progress); ok && p.Stream == catalog.Media && during.Run == nil {
 			status, err := agent.ReadStatus(t.Context(), s.config.StateDir, time.Now())
 			if err != nil {
 				t.Errorf("status during the run: %v", err)
@@ -391,9 +392,9 @@ func TestCrashAfterStoresDisagreed(t *testing.T) {
 			t.Parallel()
 			o := harness.Small()
 			s := newSetup(t, harness.NewSource(t, o), harness.NewSQLite(t))
-			s.config.Property.Page = 20
+			s.config.Sizes["property"].Page = 20
 			early := filepath.Join(t.TempDir(), "early.sqlite")
-			s.mustSync(t, agent.VOWProperty)
+			s.mustSync(t, catalog.VOWProperty)
 			if how == "a destination from a backup" {
 				s.db.Exec(t, "VACUUM INTO '"+early+"'")
 				at := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
@@ -404,7 +405,7 @@ func TestCrashAfterStoresDisagreed(t *testing.T) {
 					}
 				}
 				for range 3 {
-					s.mustSync(t, agent.VOWProperty)
+					s.mustSync(t, catalog.VOWProperty)
 				}
 				s.db = harness.OpenSQLite(t, early)
 			} else {
@@ -412,10 +413,10 @@ func TestCrashAfterStoresDisagreed(t *testing.T) {
 			}
 			s.config.DatabaseURL = s.db.URL
 			if how == "a new destination" {
-				s.reset(t, agent.VOWProperty)
+				s.reset(t, catalog.VOWProperty)
 			}
-			s.crashAtFirstCommit(t, agent.Selection{Streams: []string{agent.VOWProperty}})
-			s.mustSync(t, agent.VOWProperty)
+			s.crashAtFirstCommit(t, agent.Selection{Streams: []string{catalog.VOWProperty}})
+			s.mustSync(t, catalog.VOWProperty)
 			harness.Compare(t, s.source, s.db, harness.Feeds{VOW: true})
 		})
 	}
@@ -448,11 +449,11 @@ func (s *setup) crashAtFirstCommit(tb testing.TB, sel agent.Selection) {
 func TestForcedPassStaysForcedAfterItsFirstCommit(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
-	s.config.Property.Page = 20
-	s.mustSync(t, agent.VOWProperty)
-	s.db.Exec(t, "UPDATE property SET vow = '{\"wrong\":true}', vow_hash = 1, vow_timestamp = '2030-01-01T00:00:00.000000Z'")
-	s.crashAtFirstCommit(t, agent.Selection{Streams: []string{agent.VOWProperty}, Force: true})
-	s.mustSync(t, agent.VOWProperty) // without --force
+	s.config.Sizes["property"].Page = 20
+	s.mustSync(t, catalog.VOWProperty)
+	s.db.Exec(t, "UPDATE vow_property SET record = '{\"wrong\":true}', record_hash = 1, record_timestamp = '2030-01-01T00:00:00.000000Z'")
+	s.crashAtFirstCommit(t, agent.Selection{Streams: []string{catalog.VOWProperty}, Force: true})
+	s.mustSync(t, catalog.VOWProperty) // without --force
 	harness.Compare(t, s.source, s.db, harness.Feeds{VOW: true})
 }
 
@@ -461,7 +462,7 @@ func TestForcedPassStaysForcedAfterItsFirstCommit(t *testing.T) {
 func TestChildrenAfterACrashOfListings(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
-	s.mustSync(t, agent.VOWProperty)
+	s.mustSync(t, catalog.VOWProperty)
 	when := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC).Format(time.RFC3339)
 	for i := range 120 { // three pages: some are stored before the interruption
 		key := fmt.Sprintf("NEW%03d", i)
@@ -471,9 +472,9 @@ func TestChildrenAfterACrashOfListings(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.crashAtFirstCommit(t, agent.Selection{Streams: []string{agent.VOWProperty}})
-	there := s.db.Count(t, "property", "listing_key LIKE 'NEW%'")
-	s.mustSync(t, agent.Media)
+	s.crashAtFirstCommit(t, agent.Selection{Streams: []string{catalog.VOWProperty}})
+	there := s.db.Count(t, "vow_property", "listing_key LIKE 'NEW%'")
+	s.mustSync(t, catalog.Media)
 	photos := s.db.Count(t, "media", "resource_record_key LIKE 'NEW%'")
 	if there == 0 || photos != there {
 		t.Errorf("%d new listings are there, with %d photos", there, photos)

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
 )
@@ -17,7 +17,7 @@ func TestRefusedValueIsNamed(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		table := db.Table("propertyrooms")
 		if db.Postgres {
 			db.Exec(t, "ALTER TABLE "+table+" ALTER COLUMN room_level TYPE varchar(12), ALTER COLUMN room_order TYPE smallint, ADD CHECK (room_type <> 'Dungeon')")
@@ -37,7 +37,7 @@ func TestRefusedValueIsNamed(t *testing.T) {
 			db.Exec(t, made)
 			db.Exec(t, "DROP TABLE old_rooms")
 		}
-		parent := db.Strings(t, "SELECT min(listing_key) FROM "+db.Table("property")+"")[0][0]
+		parent := db.Strings(t, "SELECT min(listing_key) FROM "+db.Table("vow_property")+"")[0][0]
 		for key, fields := range map[string]string{
 			"R-LEVEL": `"RoomLevel": "Far above the roof ` + simulator.DefaultVOWToken + `"`, "R-ORDER": `"Order": 70000`, "R-TYPE": `"RoomType": "Dungeon", "RoomLevel": "Lower"`,
 		} {
@@ -48,8 +48,8 @@ func TestRefusedValueIsNamed(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		report := s.mustSync(t, agent.Rooms)
-		if n := pass(t, report, agent.Rooms).Counters.Failed; n != 3 {
+		report := s.mustSync(t, catalog.Rooms)
+		if n := pass(t, report, catalog.Rooms).Counters.Failed; n != 3 {
 			t.Errorf("%d records were refused, want 3", n)
 		}
 		for key, want := range map[string]string{
@@ -62,7 +62,7 @@ func TestRefusedValueIsNamed(t *testing.T) {
 				t.Errorf("%s: %v, want it to end with %s", key, reason, want)
 			}
 		}
-		if n, all := db.Count(t, "propertyrooms", ""), pass(t, report, agent.Rooms).Check.Source; n == 0 || n > all-3 {
+		if n, all := db.Count(t, "propertyrooms", ""), pass(t, report, catalog.Rooms).Check.Source; n == 0 || n > all-3 {
 			t.Errorf("%d rows of %d", n, all)
 		}
 	})
@@ -72,12 +72,12 @@ func TestRefusedValueIsNamed(t *testing.T) {
 func TestServersDiskIsFull(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewPostgres(t))
-	s.mustSync(t, agent.VOWProperty)
+	s.mustSync(t, catalog.VOWProperty)
 	s.db.Exec(t, `CREATE FUNCTION `+s.db.Table("full_disk")+`() RETURNS trigger LANGUAGE plpgsql AS
 		$$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$`)
 	s.db.Exec(t, `CREATE TRIGGER full_disk BEFORE INSERT ON `+s.db.Table("media")+` EXECUTE FUNCTION `+s.db.Table("full_disk")+`()`)
 	s.config.RetryFor = time.Second
-	_, err := s.sync(t, agent.Media)
+	_, err := s.sync(t, catalog.Media)
 	if err == nil || !strings.Contains(err.Error(), "the database server's disk is full: make room there") {
 		t.Errorf("error %v, want whose disk is full", err)
 	}

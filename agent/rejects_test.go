@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/record"
 	"resoagent/internal/simulator"
@@ -46,7 +47,7 @@ func TestRetryRejects(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		good := []string{agent.VOWProperty}
+		good := []string{catalog.VOWProperty}
 		for i := range many {
 			if i%3 == 0 { // with good ones between, or the run would stop at a thousand
 				put(fmt.Sprintf("BAD%04d-good", i), "Ajax")
@@ -57,7 +58,7 @@ func TestRetryRejects(t *testing.T) {
 		if n := len(s.rejects(t, good...)); n != many {
 			t.Fatalf("%d rejects, want %d", n, many)
 		}
-		if n := len(s.rejects(t, agent.Media)); n != 0 {
+		if n := len(s.rejects(t, catalog.Media)); n != 0 {
 			t.Errorf("%d rejects of photos", n)
 		}
 		before, err := agent.ReadStatus(t.Context(), s.config.StateDir, time.Now())
@@ -75,7 +76,7 @@ func TestRetryRejects(t *testing.T) {
 		if err := errors.Join(err, a.Close()); err != nil {
 			t.Fatal(err)
 		}
-		i := slices.IndexFunc(done, func(r agent.Retried) bool { return r.Stream == agent.VOWProperty })
+		i := slices.IndexFunc(done, func(r agent.Retried) bool { return r.Stream == catalog.VOWProperty })
 		if i < 0 || done[i].Asked != many || done[i].Left != 2 {
 			t.Errorf("retried %+v", done)
 		}
@@ -91,7 +92,7 @@ func TestRetryRejects(t *testing.T) {
 				t.Errorf("%s moved from %v to %v", before.Streams[i].Name, b, c)
 			}
 		}
-		if n := db.Count(t, "property", "listing_key LIKE 'BAD%'"); n != many-2+(many+2)/3 {
+		if n := db.Count(t, "vow_property", "listing_key LIKE 'BAD%'"); n != many-2+(many+2)/3 {
 			t.Errorf("%d rows", n)
 		}
 	})
@@ -116,22 +117,22 @@ func TestRetryRejectsOfAnotherSource(t *testing.T) {
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
 		must(t, s.source.AddRaw(simulator.Property, "BAD1", "2025-03-01T12:00:00Z", "", []byte(badListing)))
-		s.mustSync(t, agent.VOWProperty, agent.Media)
+		s.mustSync(t, catalog.VOWProperty, catalog.Media)
 		own, other := s.config, harness.NewSource(t, harness.Small())
 		must(t, other.Add(simulator.Property, map[string]any{"ListingKey": "BAD1", "ModificationTimestamp": "2025-03-01T12:00:00Z"}))
 		s.config.SourceURL = other.URL
-		if _, err := s.retryRejects(t, agent.VOWProperty); !errors.Is(err, agent.ErrChanged) || !errors.Is(err, agent.ErrConfig) {
+		if _, err := s.retryRejects(t, catalog.VOWProperty); !errors.Is(err, agent.ErrChanged) || !errors.Is(err, agent.ErrConfig) {
 			t.Errorf("another source: %v, want ErrChanged", err)
 		}
 		s.config = own
-		s.config.MediaFilter = "ResourceName eq 'Office'"
-		if _, err := s.retryRejects(t, agent.Media); !errors.Is(err, agent.ErrChanged) {
+		s.config.Filters["media"] = "ResourceName eq 'Office'"
+		if _, err := s.retryRejects(t, catalog.Media); !errors.Is(err, agent.ErrChanged) {
 			t.Errorf("another filter: %v, want ErrChanged", err)
 		}
 		if n := len(other.Requests()); n != 0 {
 			t.Errorf("the other source was asked %d times", n)
 		}
-		if n := db.Count(t, "property", "listing_key = 'BAD1'"); n != 0 {
+		if n := db.Count(t, "vow_property", "listing_key = 'BAD1'"); n != 0 {
 			t.Error("the other source's record is stored")
 		}
 		if keys := s.rejects(t); len(keys) != 1 {
@@ -152,7 +153,7 @@ func TestRetryRejectsIsARun(t *testing.T) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
 		must(t, s.source.AddRaw(simulator.Property, "BAD1", "2025-03-01T12:00:00Z", "", []byte(badListing)))
 		must(t, s.source.AddRaw(simulator.Property, "BAD2", "2025-03-01T12:00:00Z", "", []byte(strings.ReplaceAll(badListing, "BAD1", "BAD2"))))
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		before, rows := s.status(t), db.Count(t, "synclog", "")
 		must(t, s.source.Remove(simulator.Property, "BAD1"))
 		must(t, s.source.Add(simulator.Property, map[string]any{"ListingKey": "BAD1", "ModificationTimestamp": "2025-03-01T12:00:00Z"}))
@@ -168,7 +169,7 @@ func TestRetryRejectsIsARun(t *testing.T) {
 				during, err = a.Status()
 			}
 		}
-		done, retryErr := a.RetryRejects(t.Context(), []string{agent.VOWProperty})
+		done, retryErr := a.RetryRejects(t.Context(), []string{catalog.VOWProperty})
 		s.log.on = nil
 		if err := errors.Join(err, retryErr, a.Close()); err != nil {
 			t.Fatal(err)
@@ -176,7 +177,7 @@ func TestRetryRejectsIsARun(t *testing.T) {
 		if len(done) != 1 || done[0].Asked != 2 || done[0].Left != 1 {
 			t.Errorf("retried %+v", done)
 		}
-		if during.Run == nil || during.Run.Task != agent.TaskRetryRejects || !slices.Equal(during.Run.Streams, []string{agent.VOWProperty}) {
+		if during.Run == nil || during.Run.Task != agent.TaskRetryRejects || !slices.Equal(during.Run.Streams, []string{catalog.VOWProperty}) {
 			t.Errorf("the status during it says %+v", during.Run)
 		}
 		run := history(t, s)[0]
@@ -196,7 +197,7 @@ func TestRetryRejectsIsARun(t *testing.T) {
 		if n := db.Count(t, "synclog", ""); n != rows {
 			t.Errorf("%d rows more in SyncLog", n-rows)
 		}
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		if log := db.Strings(t, "SELECT total_processed, total_failed FROM "+db.Table("synclog")+" ORDER BY id DESC LIMIT 1")[0]; strings.Join(log, " ") != "2 1" {
 			t.Errorf("the next row of SyncLog has %v, want the two that were asked for", log)
 		}
@@ -209,19 +210,19 @@ func TestRetryRejectsThatFails(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
 	must(t, s.source.AddRaw(simulator.Property, "BAD1", "2025-03-01T12:00:00Z", "", []byte(badListing)))
-	s.mustSync(t, agent.VOWProperty)
+	s.mustSync(t, catalog.VOWProperty)
 	token := s.config.VOWToken
 	s.config.VOWToken = "wrong"
-	if _, err := s.sync(t, agent.VOWProperty); err == nil {
+	if _, err := s.sync(t, catalog.VOWProperty); err == nil {
 		t.Fatal("a sync with a wrong token")
 	}
 	for range 2 {
-		if _, err := s.retryRejects(t, agent.VOWProperty); err == nil {
+		if _, err := s.retryRejects(t, catalog.VOWProperty); err == nil {
 			t.Error("a wrong token is no error")
 		}
 	}
 	s.config.VOWToken = token
-	if _, err := s.retryRejects(t, agent.VOWProperty); err != nil {
+	if _, err := s.retryRejects(t, catalog.VOWProperty); err != nil {
 		t.Error(err)
 	}
 	runs := history(t, s)

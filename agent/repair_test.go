@@ -10,6 +10,7 @@ import (
 
 	"resoagent/agent"
 	"resoagent/checkpoint"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 )
 
@@ -46,7 +47,7 @@ func TestRepair(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: repair: %v", name, err)
 			}
-			if done.Keys == 0 || done.Positions[agent.Media] == "" {
+			if done.Keys == 0 || done.Positions[catalog.Media] == "" {
 				t.Errorf("%s: repaired to %+v", name, done)
 			}
 			if _, err := os.Stat(done.Aside); err != nil {
@@ -55,7 +56,7 @@ func TestRepair(t *testing.T) {
 			s.source.ResetRequests()
 			report := s.mustSync(t)
 			s.compare(t)
-			if n := pass(t, report, agent.Media).Counters; n.Written != 0 {
+			if n := pass(t, report, catalog.Media).Counters; n.Written != 0 {
 				t.Errorf("%s: %d written behind the repair", name, n.Written)
 			}
 		}

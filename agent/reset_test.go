@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
 )
@@ -30,9 +31,9 @@ func TestReset(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-		first := pass(t, s.mustSync(t), agent.Media).Counters
+		first := pass(t, s.mustSync(t), catalog.Media).Counters
 		db.Exec(t, "DELETE FROM "+db.Table("media")+" WHERE media_key IN (SELECT media_key FROM "+db.Table("media")+" ORDER BY media_key LIMIT 3)")
-		s.reset(t, agent.Media)
+		s.reset(t, catalog.Media)
 		status, err := agent.ReadStatus(t.Context(), s.config.StateDir, time.Now())
 		if err != nil {
 			t.Fatal(err)
@@ -43,10 +44,10 @@ func TestReset(t *testing.T) {
 		s.source.ResetRequests()
 		report := s.mustSync(t)
 		s.compare(t)
-		if n := pass(t, report, agent.Media).Counters; n.Written != 3 || n.Seen() != first.Seen() {
+		if n := pass(t, report, catalog.Media).Counters; n.Written != 3 || n.Seen() != first.Seen() {
 			t.Errorf("the pass counts %+v, want 3 written of %d", n, first.Seen())
 		}
-		if n := pass(t, report, agent.Rooms).Counters; n.Seen() != 0 {
+		if n := pass(t, report, catalog.Rooms).Counters; n.Seen() != 0 {
 			t.Errorf("rooms were fetched again: %+v", n)
 		}
 	})
@@ -70,7 +71,7 @@ func TestCopiedStateFile(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-		s.config.Property.Page, s.config.Property.Batch = 10, 5
+		s.config.Sizes["property"].Page, s.config.Sizes["property"].Batch = 10, 5
 		s.mustSync(t)
 		second := newSetup(t, s.source, db)
 		second.config.Host = "second-host"

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/pgtest"
 	"resoagent/internal/record"
@@ -67,10 +68,10 @@ func TestEncodingOfRoleAndURL(t *testing.T) {
 			if err := s.source.AddRaw(simulator.Property, "M", "2024-01-01T00:00:00Z", "", []byte(body)); err != nil {
 				t.Fatal(err)
 			}
-			s.mustSync(t, agent.IDXProperty, agent.VOWProperty)
+			s.mustSync(t, catalog.IDXProperty, catalog.VOWProperty)
 			harness.Compare(t, s.source, db, harness.Feeds{IDX: true, VOW: true})
-			if n := db.Count(t, "property", "listing_key = 'M' AND city = 'Montréal'"); n != 1 {
-				t.Errorf("pooled %t, in URL %t: city is %v", pooled, inURL, db.Strings(t, "SELECT city FROM "+db.Table("property")+" WHERE listing_key = 'M'"))
+			if n := db.Count(t, "vow_property", "listing_key = 'M' AND city = 'Montréal'"); n != 1 {
+				t.Errorf("pooled %t, in URL %t: city is %v", pooled, inURL, db.Strings(t, "SELECT city FROM "+db.Table("vow_property")+" WHERE listing_key = 'M'"))
 			}
 		}
 	}
@@ -82,7 +83,7 @@ func TestTimeLimitsOfTheRole(t *testing.T) {
 	for _, pooled := range []bool{false, true} {
 		db := harness.NewPostgres(t)
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-		s.mustSync(t, agent.IDXProperty, agent.VOWProperty)
+		s.mustSync(t, catalog.IDXProperty, catalog.VOWProperty)
 		// One row takes longer than the limit.
 		db.Exec(t, `CREATE FUNCTION `+db.Table("slow")+`() RETURNS trigger LANGUAGE plpgsql AS
 			$$BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END$$`)
@@ -108,8 +109,8 @@ func TestTriggerRefusesARow(t *testing.T) {
 	t.Parallel()
 	db := harness.NewPostgres(t)
 	s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-	s.mustSync(t, agent.IDXProperty, agent.VOWProperty)
-	parent := db.Strings(t, "SELECT listing_key FROM "+db.Table("property")+" LIMIT 1")[0][0]
+	s.mustSync(t, catalog.IDXProperty, catalog.VOWProperty)
+	parent := db.Strings(t, "SELECT listing_key FROM "+db.Table("vow_property")+" LIMIT 1")[0][0]
 	body := `{"RoomKey":"BAD","ListingKey":"` + parent + `","ModificationTimestamp":"2024-01-01T00:00:00Z"}`
 	if err := s.source.AddRaw(simulator.PropertyRooms, "BAD", "2024-01-01T00:00:00Z", parent, []byte(body)); err != nil {
 		t.Fatal(err)
@@ -141,17 +142,17 @@ func losesCommits(t *testing.T, db *harness.Database, lost string) {
 	t.Helper()
 	s := newSetup(t, harness.NewSource(t, harness.Small()), db)
 	s.config.Parallel = 1
-	s.mustSync(t, agent.VOWProperty)
+	s.mustSync(t, catalog.VOWProperty)
 	stored := 0
 	s.log.on = func(e agent.Event) {
-		if g, ok := e.(agent.GroupStored); ok && g.Stream == agent.Media {
+		if g, ok := e.(agent.GroupStored); ok && g.Stream == catalog.Media {
 			if stored++; stored == 2 {
 				db.ExecAfter(t, fmt.Sprintf(lost, db.Table("agent_position"))) // which does not end this goroutine
 			}
 		}
 	}
 	s.source.Set(func(f *simulator.Faults) { f.Latency = 400 * time.Millisecond }) // several groups
-	_, err := s.sync(t, agent.Media)
+	_, err := s.sync(t, catalog.Media)
 	if !errors.Is(err, record.ErrRewound) || errors.Is(err, agent.ErrInUse) {
 		t.Fatalf("error %v", err)
 	}
@@ -171,7 +172,7 @@ func TestSlowStatementsAreLeftAlone(t *testing.T) {
 			db := harness.NewPostgres(t)
 			s := newSetup(t, harness.NewSource(t, harness.Small()), db)
 			s.config.Lease = 3 * time.Second // after two seconds of silence it asks
-			s.mustSync(t, agent.IDXProperty, agent.VOWProperty)
+			s.mustSync(t, catalog.IDXProperty, catalog.VOWProperty)
 			db.Exec(t, `CREATE FUNCTION `+db.Table("slow")+`() RETURNS trigger LANGUAGE plpgsql AS
 				$$BEGIN IF NOT EXISTS (SELECT 1 FROM `+db.Table("propertyrooms")+`) THEN PERFORM pg_sleep(7); END IF; RETURN NULL; END$$`)
 			db.Exec(t, `CREATE TRIGGER slow BEFORE INSERT ON `+db.Table("propertyrooms")+` FOR EACH STATEMENT EXECUTE FUNCTION `+db.Table("slow")+`()`)
@@ -199,7 +200,7 @@ func TestClaimSaysWhomItWaitsFor(t *testing.T) {
 	t.Parallel()
 	db := harness.NewPostgres(t)
 	s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-	s.mustSync(t, agent.IDXProperty)
+	s.mustSync(t, catalog.IDXProperty)
 	other := harness.OpenPostgres(t, db.URL+"&application_name=theirs", db.Schema)
 	other.Hold(t, "SELECT * FROM "+db.Table("agent_owner")+" FOR UPDATE")
 	s.config.RetryFor = time.Minute
@@ -226,7 +227,7 @@ func TestTransactionsEndWithTheLease(t *testing.T) {
 			db := harness.NewPostgres(t)
 			s := newSetup(t, harness.NewSource(t, harness.Small()), db)
 			s.config.Lease, s.config.RetryFor = 5*time.Second, time.Minute
-			s.mustSync(t, agent.IDXProperty)
+			s.mustSync(t, catalog.IDXProperty)
 			proxy := pgtest.NewProxy(t, db.URL)
 			s.config.DatabaseURL = proxy.URL()
 			if pooled {
@@ -267,7 +268,7 @@ func TestStandbyIsWaitedFor(t *testing.T) {
 	db := harness.OpenPostgres(t, server.URL(), "public")
 	s := newSetup(t, harness.NewSource(t, harness.Small()), db)
 	s.config.RetryFor = time.Minute
-	s.mustSync(t, agent.IDXProperty)
+	s.mustSync(t, catalog.IDXProperty)
 	data := db.Strings(t, "SHOW data_directory")[0][0]
 	if err := os.WriteFile(filepath.Join(data, "standby.signal"), nil, 0o644); err != nil {
 		t.Fatal(err)

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"resoagent/checkpoint"
+	"resoagent/internal/catalog"
+	"resoagent/internal/record"
 	"resoagent/keyset"
 	"resoagent/migrations"
 )
@@ -89,8 +91,9 @@ func newSimulation(seed uint64, dir string) *simulation {
 	h.config = DefaultConfig()
 	c := &h.config
 	c.SourceURL, c.IDXToken, c.VOWToken, c.StateDir = "https://source.example/odata", "idx", "vow", dir
-	for _, s := range []*Sizes{&c.Property, &c.Media, &c.Rooms, &c.OpenHouse} {
-		*s = Sizes{Page: 2 + h.IntN(8), Batch: 1 + h.IntN(4)}
+	c.anewFrom = 1 + h.IntN(5)
+	for _, s := range catalog.All().Settings() {
+		*c.Sizes[s.Settings] = Sizes{Page: 2 + h.IntN(8), Batch: 1 + h.IntN(4)}
 	}
 	c.Parallel = 1 + h.IntN(4)
 	c.RetryFor, c.Now = 24*time.Hour, func() time.Time { return h.clock.Add(time.Duration(h.later.Load())) }
@@ -98,7 +101,7 @@ func newSimulation(seed uint64, dir string) *simulation {
 		rows: make(map[string][]*fakeRow), now: c.Now, pass: func() { h.later.Add(int64(time.Second)) },
 		cap: h.IntN(2) * (2 + h.IntN(3)), noCount: h.IntN(4) == 0,
 	}
-	h.feed.add(VOWProperty, h.feed.newKey(), "", h.clock) // without listings children are not looked at
+	h.feed.add(catalog.VOWProperty, h.feed.newKey(), "", h.clock) // without listings children are not looked at
 	h.store = &fakeStore{fakeTruth: newTruth(), feed: h.feed, draw: h.IntN, state: h.stateFile}
 	return h
 }
@@ -140,7 +143,7 @@ func (h *simulation) news() {
 		// What was put aside before knows nothing of a row that comes late.
 		h.copies, h.backups = nil, nil
 		at := h.clock.Add(-time.Duration(61+h.IntN(200)) * time.Second)
-		row := h.feed.add(Media, fmt.Sprint("late", h.Uint32()), h.feed.anyKey(h.IntN), at)
+		row := h.feed.add(catalog.Media, fmt.Sprint("late", h.Uint32()), h.feed.anyKey(h.IntN), at)
 		row.late = true
 		h.tell("late row %s at %s", row.key, at.Format(time.TimeOnly))
 	}
@@ -151,27 +154,27 @@ func (h *simulation) news() {
 		at := h.clock.Add(-time.Minute)
 		switch n := h.IntN(20); {
 		case n < 6:
-			h.feed.add(VOWProperty, h.feed.newKey(), "", at)
+			h.feed.add(catalog.VOWProperty, h.feed.newKey(), "", at)
 		case n < 8:
-			h.feed.touch(VOWProperty, at, h.IntN)
+			h.feed.touch(catalog.VOWProperty, at, h.IntN)
 		case n < 14:
-			h.feed.add([]string{Media, Rooms}[h.IntN(2)], fmt.Sprint("c", h.Uint32()), h.feed.anyKey(h.IntN), at)
+			h.feed.add([]string{catalog.Media, catalog.Rooms}[h.IntN(2)], fmt.Sprint("c", h.Uint32()), h.feed.anyKey(h.IntN), at)
 		case n < 16:
-			h.feed.touch(Media, at, h.IntN)
+			h.feed.touch(catalog.Media, at, h.IntN)
 		case n < 17:
-			if r := h.feed.touch(Media, at, h.IntN); r != nil {
+			if r := h.feed.touch(catalog.Media, at, h.IntN); r != nil {
 				r.deleted = true
 			}
 		case n < 18:
-			h.feed.add(Media, fmt.Sprint("bad", h.Uint32()), h.feed.anyKey(h.IntN), at).bad = true
+			h.feed.add(catalog.Media, fmt.Sprint("bad", h.Uint32()), h.feed.anyKey(h.IntN), at).bad = true
 		case n < 19 && h.IntN(2) == 0: // enough for several windows
 			for range 20 + h.IntN(40) {
 				h.clock = h.clock.Add(time.Duration(h.IntN(3)) * time.Second)
-				h.feed.add(Media, fmt.Sprint("m", h.Uint32()), h.feed.anyKey(h.IntN), h.clock.Add(-time.Minute))
+				h.feed.add(catalog.Media, fmt.Sprint("m", h.Uint32()), h.feed.anyKey(h.IntN), h.clock.Add(-time.Minute))
 			}
 		default: // a cluster of one second
 			for range 5 + h.IntN(10) {
-				h.feed.add(Rooms, fmt.Sprint("s", h.Uint32()), h.feed.anyKey(h.IntN), at)
+				h.feed.add(catalog.Rooms, fmt.Sprint("s", h.Uint32()), h.feed.anyKey(h.IntN), at)
 			}
 		}
 		// Everything behind gets a later timestamp: rows of one second come at once.
@@ -214,7 +217,7 @@ func (h *simulation) run(ctx context.Context, mayDie bool) error {
 	}
 	a := &Agent{
 		config: h.config, source: newPaced(h.feed, &h.config), dest: h.store, owner: h.store, tables: h.store, aside: h.store, log: h.store, file: file,
-		migrate: func(context.Context) (migrations.Result, error) {
+		migrate: func(context.Context, record.Owner) (migrations.Result, error) {
 			return migrations.Result{}, h.store.call(func() error { return nil })
 		},
 	}
@@ -232,7 +235,7 @@ func (h *simulation) run(ctx context.Context, mayDie bool) error {
 	}
 	sel := Selection{}
 	if mayDie && h.IntN(4) == 0 {
-		sel.Streams = [][]string{{IDXProperty, VOWProperty}, {Media}, {Media, Rooms}}[h.IntN(3)]
+		sel.Streams = [][]string{{catalog.IDXProperty, catalog.VOWProperty}, {catalog.Media}, {catalog.Media, catalog.Rooms}}[h.IntN(3)]
 	}
 	streams, _, err := h.config.selected(sel)
 	if err != nil {
@@ -272,8 +275,8 @@ var errDead = errors.New("dead")
 
 // shapeOf is the stream that the feed keeps a stream's rows under.
 func shapeOf(stream string) string {
-	if stream == IDXProperty {
-		return VOWProperty
+	if stream == catalog.IDXProperty {
+		return catalog.VOWProperty
 	}
 	return stream
 }

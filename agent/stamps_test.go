@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
 )
@@ -32,10 +33,10 @@ func TestCorrectedTimestamps(t *testing.T) {
 		must(t, s.source.Touch(simulator.Media, "P2", now.Add(-time.Minute), map[string]any{"Order": 7}))
 		must(t, s.source.Touch(simulator.Property, "W2", now.Add(-time.Minute), map[string]any{"StandardStatus": "Closed"}))
 		report := s.mustSync(t)
-		if n := pass(t, report, agent.Media).Counters; n.Deleted != 1 || n.Written != 1 || n.Older != 0 {
+		if n := pass(t, report, catalog.Media).Counters; n.Deleted != 1 || n.Written != 1 || n.Older != 0 {
 			t.Errorf("photos: %+v, want one deleted and one written", n)
 		}
-		if n := pass(t, report, agent.VOWProperty).Counters; n.Written != 1 || n.Older != 0 {
+		if n := pass(t, report, catalog.VOWProperty).Counters; n.Written != 1 || n.Older != 0 {
 			t.Errorf("listings: %+v, want one written", n)
 		}
 		if n := db.Count(t, "vow_listing", "listing_key = 'W2' AND standard_status = 'Closed'"); n != 1 {
@@ -57,16 +58,16 @@ func TestOlderVersionsAreCounted(t *testing.T) {
 			"MediaKey": "P1", "ResourceRecordKey": "W2", "ResourceName": "Property", "MediaStatus": "Active",
 			"MediaModificationTimestamp": at.Format(time.RFC3339),
 		})
-		s.mustSync(t, agent.VOWProperty, agent.Media)
+		s.mustSync(t, catalog.VOWProperty, catalog.Media)
 		must(t, s.source.Touch(simulator.Media, "P1", at.Add(-3*time.Second), map[string]any{"MediaStatus": "Deleted"}))
 		must(t, s.source.Touch(simulator.Property, "W2", at.Add(-3*time.Second), map[string]any{"PublicRemarks": "second"}))
-		report := s.mustSync(t, agent.VOWProperty, agent.Media)
-		for _, stream := range []string{agent.VOWProperty, agent.Media} {
+		report := s.mustSync(t, catalog.VOWProperty, catalog.Media)
+		for _, stream := range []string{catalog.VOWProperty, catalog.Media} {
 			if n := pass(t, report, stream).Counters; n.Older != 1 || n.Processed() != 0 || n.Seen() != 1 {
 				t.Errorf("%s: %+v, want one older", stream, n)
 			}
 		}
-		if db.Count(t, "media", "media_key = 'P1'") != 1 || db.Count(t, "property", "listing_key = 'W2' AND CAST(vow AS text) LIKE '%first%'") != 1 {
+		if db.Count(t, "media", "media_key = 'P1'") != 1 || db.Count(t, "vow_property", "listing_key = 'W2' AND CAST(record AS text) LIKE '%first%'") != 1 {
 			t.Error("the newer rows have not stayed")
 		}
 		if run := history(t, s)[0]; run.Older != 2 || run.Deleted != 0 || run.Unchanged != 0 || run.Processed != 0 {
@@ -77,14 +78,14 @@ func TestOlderVersionsAreCounted(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, st := range status.Streams {
-			if want := st.Name == agent.VOWProperty || st.Name == agent.Media; (st.Older == 1) != want {
+			if want := st.Name == catalog.VOWProperty || st.Name == catalog.Media; (st.Older == 1) != want {
 				t.Errorf("the status says %+v", st)
 			}
 		}
 		if log := db.Strings(t, "SELECT total_processed, total_successful, total_failed FROM "+db.Table("synclog")+" ORDER BY id DESC LIMIT 1")[0]; strings.Join(log, " ") != "0 0 0" {
 			t.Errorf("SyncLog says %v", log)
 		}
-		if _, err := s.syncWith(t, t.Context(), agent.Selection{Streams: []string{agent.VOWProperty, agent.Media}, Force: true}); err != nil {
+		if _, err := s.syncWith(t, t.Context(), agent.Selection{Streams: []string{catalog.VOWProperty, catalog.Media}, Force: true}); err != nil {
 			t.Fatal(err)
 		}
 		harness.Compare(t, s.source, db, harness.Feeds{VOW: true, Media: simulator.VOW})
@@ -97,7 +98,7 @@ func TestRecordsWithoutTimestamp(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-		s.config.MediaFilter = "" // raw records have no fields that a filter could see
+		s.config.Filters["media"] = "" // raw records have no fields that a filter could see
 		raw := func(resource, key, at, parent, text string) {
 			_ = s.source.Remove(resource, key) // none at first
 			if err := s.source.AddRaw(resource, key, at, parent, []byte(text)); err != nil {
@@ -122,17 +123,19 @@ func TestRecordsWithoutTimestamp(t *testing.T) {
 				t.Errorf("%d rows of %s without timestamp, want 1", n, table)
 			}
 		}
-		if n := db.Count(t, "property", "listing_key = 'NONE' AND vow IS NOT NULL AND vow_timestamp IS NULL AND idx IS NOT NULL AND idx_timestamp IS NULL"); n != 1 {
-			t.Error("the listing without timestamp is not there")
+		for _, table := range []string{"idx_property", "vow_property"} {
+			if n := db.Count(t, table, "listing_key = 'NONE' AND record_timestamp IS NULL"); n != 1 {
+				t.Errorf("the listing without timestamp is not in %s", table)
+			}
 		}
 		if rejects := s.rejects(t); strings.Join(rejects, " ") != "ODD ODD" { // of both feeds
 			t.Errorf("rejects %v", rejects)
 		}
 		// A later version of it is no older one, with a timestamp or without.
 		raw(simulator.Property, "NONE", last, "", `{"ListingKey":"NONE","City":"Barrie"}`)
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		raw(simulator.Media, "NONE-1", last, "NONE", `{"MediaKey":"NONE-1","ResourceRecordKey":"NONE","ResourceName":"Property","MediaModificationTimestamp":"2026-07-09T00:00:00Z"}`)
-		s.mustSync(t, agent.Media)
+		s.mustSync(t, catalog.Media)
 		if db.Count(t, "vow_listing", "listing_key = 'NONE' AND city = 'Barrie'") != 1 || db.Count(t, "media", "media_key = 'NONE-1' AND record_timestamp IS NOT NULL") != 1 {
 			t.Error("a later version was not stored")
 		}
@@ -148,7 +151,7 @@ func TestQuestionsByKeyHaveNoBoundByTime(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-		s.config.MediaFilter = ""
+		s.config.Filters["media"] = ""
 		raw := func(resource, key, at, parent, text string) {
 			_ = s.source.Remove(resource, key) // none at first
 			if err := s.source.AddRaw(resource, key, at, parent, []byte(text)); err != nil {
@@ -167,10 +170,10 @@ func TestQuestionsByKeyHaveNoBoundByTime(t *testing.T) {
 		}
 		const bad = `{"ListingKey":"BAD","ModificationTimestamp":"soon"}`
 		raw(simulator.Property, "BAD", "2026-07-01T00:00:00Z", "", bad)
-		s.mustSync(t, agent.VOWProperty, agent.Media)
+		s.mustSync(t, catalog.VOWProperty, catalog.Media)
 		s.add(t, simulator.Property, map[string]any{"ListingKey": "LATE", "ModificationTimestamp": "2026-07-02T00:00:00Z"})
 		s.source.ResetRequests()
-		s.mustSync(t, agent.VOWProperty, agent.Media)
+		s.mustSync(t, catalog.VOWProperty, catalog.Media)
 		if n := db.Count(t, "media", "resource_record_key = 'LATE'"); n != photos+1 {
 			t.Errorf("%d photos have come home, want %d", n, photos+1)
 		}
@@ -183,11 +186,11 @@ func TestQuestionsByKeyHaveNoBoundByTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = a.RetryRejects(t.Context(), []string{agent.VOWProperty})
+		_, err = a.RetryRejects(t.Context(), []string{catalog.VOWProperty})
 		if err := errors.Join(err, a.Close()); err != nil {
 			t.Fatal(err)
 		}
-		if rejects := s.rejects(t); len(rejects) != 0 || db.Count(t, "property", "listing_key = 'BAD' AND vow_timestamp IS NULL") != 1 {
+		if rejects := s.rejects(t); len(rejects) != 0 || db.Count(t, "vow_property", "listing_key = 'BAD' AND record_timestamp IS NULL") != 1 {
 			t.Errorf("rejects %v, or no row", rejects)
 		}
 		asked := 0

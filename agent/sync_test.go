@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/record"
 	"resoagent/internal/simulator"
@@ -35,7 +36,7 @@ func TestFullSyncEqualsSource(t *testing.T) {
 				t.Errorf("%s had %d pages; the test wants several", p.Stream, p.Pages)
 			}
 		}
-		if n := pass(t, report, agent.Media).Counters; n.Skipped == 0 || n.Deleted == 0 {
+		if n := pass(t, report, catalog.Media).Counters; n.Skipped == 0 || n.Deleted == 0 {
 			t.Errorf("media: %+v, want some skipped and some deleted", n)
 		}
 		orphans := db.Count(t, "agent_orphan", "")
@@ -60,7 +61,7 @@ func TestSecondRunTouchesNothing(t *testing.T) {
 	s.mustSync(t)
 	versions := func() map[string]string {
 		out := make(map[string]string)
-		for _, table := range []string{"property", "media", "propertyrooms", "openhouse"} {
+		for _, table := range []string{"idx_property", "vow_property", "media", "propertyrooms", "openhouse"} {
 			for _, row := range s.db.Strings(t, "SELECT ctid::text, xmin::text || '/' || xmax::text FROM "+s.db.Table(table)) {
 				out[table+row[0]] = row[1]
 			}
@@ -116,7 +117,7 @@ func TestSelections(t *testing.T) {
 			t.Parallel()
 			s := newSetup(t, source, harness.NewSQLite(t))
 			if !want.IDX && !want.VOW {
-				s.mustSync(t, agent.VOWProperty)
+				s.mustSync(t, catalog.VOWProperty)
 				want.VOW = true
 			}
 			report := s.mustSync(t, streams...)
@@ -148,8 +149,8 @@ func TestTokensDecideFeeds(t *testing.T) {
 		s.config.VOWToken = ""
 		s.mustSync(t)
 		harness.Compare(t, source, s.db, harness.Feeds{IDX: true, Media: simulator.IDX, Rooms: simulator.IDX, OpenHouse: simulator.IDX})
-		if n := s.db.Count(t, "property", "vow IS NOT NULL"); n != 0 {
-			t.Errorf("%d VOW copies without a VOW token", n)
+		if n := s.db.Count(t, "vow_property", ""); n != 0 {
+			t.Errorf("%d rows of VOW without a VOW token", n)
 		}
 		said := false
 		for _, n := range of[agent.Notice](s.log) {
@@ -163,43 +164,40 @@ func TestTokensDecideFeeds(t *testing.T) {
 		t.Parallel()
 		s := newSetup(t, source, harness.NewSQLite(t))
 		s.config.IDXToken = ""
-		_, err := s.sync(t, agent.IDXProperty)
+		_, err := s.sync(t, catalog.IDXProperty)
 		if !errors.Is(err, agent.ErrConfig) || !strings.Contains(err.Error(), "--idx-token") {
 			t.Errorf("error %v, want ErrConfig that names --idx-token", err)
 		}
 	})
 }
 
-// Neither feed overwrites the other, and the typed columns follow VOW.
+// Each feed has a table of its own, which the other one does not touch.
 func TestFeedsAreKeptApart(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-		s.mustSync(t, agent.IDXProperty)
-		n := db.Count(t, "property", "vow IS NOT NULL OR close_price IS NOT NULL OR list_price IS NULL")
-		if n != 0 {
-			t.Errorf("after IDX alone %d rows have VOW's content or no price", n)
+		s.mustSync(t, catalog.IDXProperty)
+		if n := db.Count(t, "vow_property", ""); n != 0 {
+			t.Errorf("after IDX alone VOW has %d rows", n)
 		}
-		s.mustSync(t, agent.VOWProperty)
-		dates := "listing_contract_date IS NOT NULL"
-		if n := db.Count(t, "property", dates+" AND idx IS NOT NULL"); n == 0 {
-			t.Error("the typed columns did not follow VOW, which has the contract date")
+		s.mustSync(t, catalog.VOWProperty)
+		dates := "listing_contract_date IS NOT NULL" // which is in VOW alone
+		if n := db.Count(t, "idx_property", dates); n != 0 {
+			t.Errorf("VOW's field has come into %d rows of IDX", n)
 		}
-		// IDX again, with changes: the typed columns must stay VOW's.
-		key := db.Strings(t, "SELECT listing_key FROM "+db.Table("property")+" WHERE "+dates+" AND idx IS NOT NULL ORDER BY 1 LIMIT 1")[0][0]
+		both := "SELECT v.listing_key FROM " + db.Table("vow_property") + " v JOIN " + db.Table("idx_property") + " i ON i.listing_key = v.listing_key WHERE v."
+		key := db.Strings(t, both+dates+" ORDER BY 1 LIMIT 1")[0][0]
 		err := s.source.Touch(simulator.Property, key, time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC), map[string]any{"ListPrice": 123456.0})
 		if err != nil {
 			t.Fatal(err)
 		}
-		before := db.Strings(t, "SELECT CAST(list_price AS text) FROM "+db.Table("property")+" WHERE listing_key = '"+key+"'")
-		s.mustSync(t, agent.IDXProperty)
-		after := db.Strings(t, "SELECT CAST(list_price AS text) FROM "+db.Table("property")+" WHERE listing_key = '"+key+"'")
-		if diff := cmp.Diff(before, after); diff != "" {
-			t.Errorf("the IDX copy changed a typed column of a listing that is in VOW:\n%s", diff)
+		price := "listing_key = '" + key + "' AND list_price = 123456"
+		s.mustSync(t, catalog.IDXProperty)
+		if idx, vow := db.Count(t, "idx_property", price), db.Count(t, "vow_property", price); idx != 1 || vow != 0 {
+			t.Errorf("after IDX alone the new price is in %d rows of IDX and %d of VOW", idx, vow)
 		}
-		s.mustSync(t, agent.VOWProperty)
-		n = db.Count(t, "property", "listing_key = '"+key+"' AND list_price = 123456")
-		if n != 1 {
+		s.mustSync(t, catalog.VOWProperty)
+		if n := db.Count(t, "vow_property", price); n != 1 {
 			t.Error("VOW's new price did not reach the typed column")
 		}
 		harness.Compare(t, s.source, db, harness.Feeds{IDX: true, VOW: true})
@@ -211,17 +209,17 @@ func TestChangesArrive(t *testing.T) {
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
 		s.mustSync(t)
-		keys := db.Strings(t, "SELECT listing_key, CAST(vow_timestamp AS text) FROM "+db.Table("property")+" WHERE idx IS NOT NULL ORDER BY vow_timestamp DESC, listing_key LIMIT 3")
+		keys := db.Strings(t, "SELECT listing_key, CAST(record_timestamp AS text) FROM "+db.Table("vow_property")+" ORDER BY record_timestamp DESC, listing_key LIMIT 3")
 		later := time.Date(2026, 7, 2, 10, 0, 0, 0, time.UTC)
 		if err := s.source.Touch(simulator.Property, keys[1][0], later, map[string]any{"PublicRemarks": "new words", "ListPrice": nil}); err != nil {
 			t.Fatal(err)
 		}
 		report := s.mustSync(t)
-		if n := pass(t, report, agent.VOWProperty).Counters; n.Written != 1 || n.Seen() != 1 {
+		if n := pass(t, report, catalog.VOWProperty).Counters; n.Written != 1 || n.Seen() != 1 {
 			t.Errorf("one listing changed, the pass says %+v", n)
 		}
 		s.compare(t)
-		if n := db.Count(t, "property", "listing_key = '"+keys[1][0]+"' AND list_price IS NULL"); n != 1 {
+		if n := db.Count(t, "vow_property", "listing_key = '"+keys[1][0]+"' AND list_price IS NULL"); n != 1 {
 			t.Error("a value that became null is still in its typed column")
 		}
 	})
@@ -234,8 +232,8 @@ func TestChangeWithinTheSameSecond(t *testing.T) {
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
 		s.mustSync(t)
-		row := s.db.Strings(t, "SELECT listing_key, position_timestamp FROM "+db.Table("property")+", "+db.Table("agent_position")+
-			" WHERE stream = 'vow_property' AND idx IS NOT NULL ORDER BY listing_key LIMIT 1")[0]
+		row := s.db.Strings(t, "SELECT listing_key, position_timestamp FROM "+db.Table("vow_property")+", "+db.Table("agent_position")+
+			" WHERE stream = 'vow_property' ORDER BY listing_key LIMIT 1")[0]
 		at, err := time.Parse(time.RFC3339, row[1])
 		if err != nil {
 			t.Fatal(err)
@@ -262,7 +260,7 @@ func TestForceOverwritesNewerRows(t *testing.T) {
 		s.mustSync(t)
 		future := "'2030-01-01T00:00:00.000000Z'"
 		db.Exec(t, "UPDATE "+db.Table("media")+" SET record = '{\"wrong\":true}', record_hash = 1, record_timestamp = "+future)
-		db.Exec(t, "UPDATE "+db.Table("property")+" SET vow = '{\"wrong\":true}', vow_hash = 1, vow_timestamp = "+future)
+		db.Exec(t, "UPDATE "+db.Table("vow_property")+" SET record = '{\"wrong\":true}', record_hash = 1, record_timestamp = "+future)
 		if _, err := s.syncWith(t, t.Context(), agent.Selection{Force: true}); err != nil {
 			t.Fatal(err)
 		}
@@ -274,18 +272,18 @@ func TestRowThatLooksNewerIsKept(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-		s.mustSync(t, agent.VOWProperty)
-		key := db.Strings(t, "SELECT min(listing_key) FROM "+db.Table("property"))[0][0]
+		s.mustSync(t, catalog.VOWProperty)
+		key := db.Strings(t, "SELECT min(listing_key) FROM "+db.Table("vow_property"))[0][0]
 		anHourAgo := record.FormatTimestamp(time.Now().Add(-time.Hour))
-		db.Exec(t, "UPDATE "+db.Table("property")+" SET vow_hash = 1, vow_timestamp = '"+anHourAgo+"' WHERE listing_key = '"+key+"'")
+		db.Exec(t, "UPDATE "+db.Table("vow_property")+" SET record_hash = 1, record_timestamp = '"+anHourAgo+"' WHERE listing_key = '"+key+"'")
 		if err := s.source.Touch(simulator.Property, key, time.Date(2026, 7, 2, 0, 0, 0, 0, time.UTC), map[string]any{"PublicRemarks": "older"}); err != nil {
 			t.Fatal(err)
 		}
-		report := s.mustSync(t, agent.VOWProperty)
+		report := s.mustSync(t, catalog.VOWProperty)
 		if n := report.Totals; n.Older != 1 || n.Written != 0 || n.Unchanged != 0 {
 			t.Errorf("an older record came: %+v, want it counted as older", n)
 		}
-		if n := db.Count(t, "property", "vow_hash = 1"); n != 1 {
+		if n := db.Count(t, "vow_property", "record_hash = 1"); n != 1 {
 			t.Error("the row has not stayed")
 		}
 	})
@@ -332,14 +330,14 @@ func TestSourcesThatPageDifferently(t *testing.T) {
 			report := s.mustSync(t)
 			s.compare(t)
 			counted := o.Faults.CountRefused == 0 && !o.Faults.CountAbsent
-			if got := pass(t, report, agent.Media).Check != nil; got != counted {
+			if got := pass(t, report, catalog.Media).Check != nil; got != counted {
 				t.Errorf("the report has a check: %t, want %t", got, counted)
 			}
 			if !counted {
 				return
 			}
 			// A second that was read twice counts its skipped children twice.
-			gap := pass(t, report, agent.Media).Check.Unaccounted()
+			gap := pass(t, report, catalog.Media).Check.Unaccounted()
 			if gap > 0 || (gap < 0 && o.Faults.Precision != simulator.HiddenMicroseconds) {
 				t.Errorf("gap %d", gap)
 			}
@@ -352,7 +350,7 @@ func TestHiddenMicrosecondsWalkTheSecondByKey(t *testing.T) {
 	o := harness.Small()
 	o.ClusterSize, o.Faults.Precision = 125, simulator.HiddenMicroseconds
 	s := newSetup(t, harness.NewSource(t, o), harness.NewSQLite(t))
-	s.mustSync(t, agent.VOWProperty, agent.Media)
+	s.mustSync(t, catalog.VOWProperty, catalog.Media)
 	walked := 0
 	for _, r := range s.source.Requests() {
 		if strings.Contains(r.Query["$filter"], " lt ") && r.Query["$orderby"] == "MediaKey" {
@@ -370,7 +368,7 @@ func TestQueries(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
 	s.config.Parallel = 1 // one walk, and its pages by number
-	s.config.MediaFilter = "ResourceName eq 'Property' or ResourceName eq 'Office'"
+	s.config.Filters["media"] = "ResourceName eq 'Property' or ResourceName eq 'Office'"
 	s.mustSync(t)
 	first := make(map[string]simulator.Request)
 	for _, r := range s.source.Requests() {
@@ -417,7 +415,7 @@ func TestChildrenNeedListings(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-		_, err := s.sync(t, agent.Media)
+		_, err := s.sync(t, catalog.Media)
 		if !errors.Is(err, agent.ErrNoKeys) || err.Error() != "No property keys loaded: run property sync first" {
 			t.Errorf("error %v, want the user's own words", err)
 		}

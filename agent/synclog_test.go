@@ -10,6 +10,7 @@ import (
 
 	"resoagent/agent"
 	"resoagent/checkpoint"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/pgtest"
 	"resoagent/internal/simulator"
@@ -47,7 +48,7 @@ func TestSyncLogRow(t *testing.T) {
 			t.Errorf("SyncLog: %v, want the report's %+v", db.Strings(t, "SELECT * FROM "+db.Table("SyncLog")), n)
 		}
 		// A run of one stream has the positions of all.
-		s.mustSync(t, agent.Media)
+		s.mustSync(t, catalog.Media)
 		all := want[strings.Index(want, "created_at"):]
 		if n := db.Count(t, "SyncLog", "total_processed = 0 AND "+all); n != 1 {
 			t.Error("the row of a media run is not as it should be")
@@ -76,7 +77,7 @@ func TestSyncLogAccountsForRunsThatDied(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		s.log.on = func(e agent.Event) {
-			if p, ok := e.(agent.PassStarted); ok && p.Stream == agent.Media {
+			if p, ok := e.(agent.PassStarted); ok && p.Stream == catalog.Media {
 				cancel()
 			}
 		}
@@ -87,13 +88,13 @@ func TestSyncLogAccountsForRunsThatDied(t *testing.T) {
 			t.Fatalf("SyncLog has %d rows of a run that died", n)
 		}
 		s.log.on = nil
-		s.mustSync(t, agent.Media)
+		s.mustSync(t, catalog.Media)
 		all := int64(s.source.Count(simulator.IDX, simulator.Property)+s.source.Count(simulator.VOW, simulator.Property)) + db.Count(t, "media", "")
 		where := fmt.Sprintf("total_processed = %d AND vow_property_timestamp IS NOT NULL AND media_timestamp IS NOT NULL AND rooms_timestamp IS NULL", all)
 		if n := db.Count(t, "SyncLog", where); n != 1 {
 			t.Errorf("SyncLog: %v, want one row with %d", db.Strings(t, "SELECT * FROM "+db.Table("SyncLog")), all)
 		}
-		s.mustSync(t, agent.Media)
+		s.mustSync(t, catalog.Media)
 		if n := db.Count(t, "SyncLog", "total_processed > 0"); n != 1 {
 			t.Error("the passes were accounted for twice")
 		}
@@ -109,12 +110,12 @@ func TestSyncLogWaits(t *testing.T) {
 	proxy := pgtest.NewProxy(t, db.URL)
 	s.config.DatabaseURL, s.config.RetryFor = proxy.URL(), time.Second
 	s.log.on = func(e agent.Event) {
-		if p, ok := e.(agent.PassFinished); ok && p.Stream == agent.VOWProperty {
+		if p, ok := e.(agent.PassFinished); ok && p.Stream == catalog.VOWProperty {
 			proxy.Refuse(true)
 			proxy.Cut()
 		}
 	}
-	report, err := s.sync(t, agent.VOWProperty)
+	report, err := s.sync(t, catalog.VOWProperty)
 	if err != nil || report.Mirrored {
 		t.Fatalf("error %v, mirrored %t; want a run that is done and waits", err, report.Mirrored)
 	}
@@ -127,8 +128,8 @@ func TestSyncLogWaits(t *testing.T) {
 	}
 	proxy.Refuse(false)
 	s.log.on = nil
-	s.mustSync(t, agent.IDXProperty)
-	s.mustSync(t, agent.IDXProperty)
+	s.mustSync(t, catalog.IDXProperty)
+	s.mustSync(t, catalog.IDXProperty)
 	if n := db.Count(t, "SyncLog", "vow_property_timestamp IS NOT NULL AND idx_property_timestamp IS NULL"); n != 1 {
 		t.Errorf("%d rows of the run that waited, want 1", n)
 	}
@@ -138,52 +139,37 @@ func TestSyncLogWaits(t *testing.T) {
 }
 
 // An old service's table is used as it is, whether its name was quoted or not;
-// its timestamps are not trusted unless told.
+// its timestamps are those of runs over its own tables, and say nothing of these.
 func TestOldSyncLog(t *testing.T) {
 	t.Parallel()
 	for _, quoted := range []bool{false, true} {
-		for _, trust := range []bool{false, true} {
-			t.Run(fmt.Sprintf("quoted=%t,trust=%t", quoted, trust), func(t *testing.T) {
-				t.Parallel()
-				db := harness.NewPostgres(t)
-				table := db.Table("SyncLog")
-				if quoted {
-					table = db.Table(`"SyncLog"`)
-				}
-				db.Exec(t, oldSyncLog(table))
-				// The newest non-null of each column counts; infinity does not.
-				db.Exec(t, "INSERT INTO "+table+` (timestamp, vow_property_timestamp, media_timestamp) VALUES
-					('2026-05-01', '2024-01-01', '2024-01-01'), ('2026-05-02', '2025-06-15T12:00:00.25Z', NULL), ('2026-05-03', 'infinity', NULL)`)
-				s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-				s.config.TrustSyncLog = trust
-				s.mustSync(t, agent.VOWProperty)
-				started := of[agent.PassStarted](s.log)[0]
-				rows := db.Count(t, "property", "")
-				if trust {
-					if started.From != "2025-06-14T12:00:00Z" || started.Full {
-						t.Errorf("the pass began at %q, want 24 hours before SyncLog's", started.From)
-					}
-					if n := db.Count(t, "property", "vow_timestamp < '2025-06-14T12:00:00Z'"); n != 0 || rows == 0 {
-						t.Errorf("%d of %d rows are older", n, rows)
-					}
-				} else {
-					if started.From != "" || !started.Full {
-						t.Errorf("the pass began at %q, want a full backfill", started.From)
-					}
-					if !strings.Contains(noticesOf(s), "full backfill") || !strings.Contains(noticesOf(s), "--trust-synclog") {
-						t.Errorf("it was not said: %s", noticesOf(s))
-					}
-					harness.Compare(t, s.source, db, harness.Feeds{VOW: true})
-				}
-				if n := db.Int(t, "SELECT count(*) FROM "+table); n != 4 {
-					t.Errorf("the old table has %d rows, want its 3 and the run's", n)
-				}
-				tables := db.Int(t, "SELECT count(*) FROM pg_tables WHERE schemaname = $1 AND lower(tablename) = 'synclog'", db.Schema)
-				if tables != 1 {
-					t.Errorf("%d tables of that name, want the old one alone", tables)
-				}
-			})
-		}
+		t.Run(fmt.Sprintf("quoted=%t", quoted), func(t *testing.T) {
+			t.Parallel()
+			db := harness.NewPostgres(t)
+			table := db.Table("SyncLog")
+			if quoted {
+				table = db.Table(`"SyncLog"`)
+			}
+			db.Exec(t, oldSyncLog(table))
+			db.Exec(t, "INSERT INTO "+table+` (timestamp, vow_property_timestamp, media_timestamp) VALUES
+				('2026-05-01', '2024-01-01', '2024-01-01'), ('2026-05-02', '2025-06-15T12:00:00.25Z', NULL), ('2026-05-03', 'infinity', NULL)`)
+			s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+			s.mustSync(t, catalog.VOWProperty)
+			if started := of[agent.PassStarted](s.log)[0]; started.From != "" || !started.Full {
+				t.Errorf("the pass began at %q, want a full backfill", started.From)
+			}
+			if !strings.Contains(noticesOf(s), "2025-06-15T12:00:00Z") || !strings.Contains(noticesOf(s), "full backfill") {
+				t.Errorf("it was not said: %s", noticesOf(s))
+			}
+			harness.Compare(t, s.source, db, harness.Feeds{VOW: true})
+			if n := db.Int(t, "SELECT count(*) FROM "+table); n != 4 {
+				t.Errorf("the old table has %d rows, want its 3 and the run's", n)
+			}
+			tables := db.Int(t, "SELECT count(*) FROM pg_tables WHERE schemaname = $1 AND lower(tablename) = 'synclog'", db.Schema)
+			if tables != 1 {
+				t.Errorf("%d tables of that name, want the old one alone", tables)
+			}
+		})
 	}
 }
 
@@ -197,7 +183,7 @@ func TestOwnSyncLogGivesPositions(t *testing.T) {
 		db.Exec(t, "DELETE FROM "+db.Table("agent_position"))
 		s.config.StateDir = t.TempDir()
 		report := s.mustSync(t)
-		if n := pass(t, report, agent.Media).Counters.Written; n != 0 {
+		if n := pass(t, report, catalog.Media).Counters.Written; n != 0 {
 			t.Errorf("%d photos were written again", n)
 		}
 		if of[agent.PassStarted](s.log)[5].Full {
@@ -283,7 +269,7 @@ func TestSyncLogOnce(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		file, err := checkpoint.Open(s.config.StateDir, time.Now())
 		if err != nil {
 			t.Fatal(err)
@@ -303,7 +289,7 @@ func TestSyncLogOnce(t *testing.T) {
 		if err := errors.Join(err, file.Close()); err != nil {
 			t.Fatal(err)
 		}
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		if rows, runs := db.Count(t, "SyncLog", ""), db.Count(t, "agent_run", ""); rows != 2 || runs != 2 {
 			t.Errorf("%d rows in SyncLog of %d runs, want 2 of 2", rows, runs)
 		}
@@ -321,8 +307,8 @@ func TestSyncLogRowsAreComplete(t *testing.T) {
 		}
 		db.Exec(t, "INSERT INTO "+db.Table("SyncLog")+` (timestamp, media_timestamp, rooms_timestamp) VALUES
 			('2020-05-01T00:00:00.000Z', '2020-04-01T00:00:00.000Z', '2020-04-02T00:00:00.000Z'), ('2020-05-02T00:00:00.000Z', '2020-04-03T00:00:00.000Z', NULL)`)
-		s.mustSync(t, agent.VOWProperty)
-		s.mustSync(t, agent.IDXProperty)
+		s.mustSync(t, catalog.VOWProperty)
+		s.mustSync(t, catalog.IDXProperty)
 		for i, want := range []string{"idx_property_timestamp IS NULL", "idx_property_timestamp IS NOT NULL"} {
 			want += " AND vow_property_timestamp IS NOT NULL AND media_timestamp = '2020-04-03T00:00:00.000Z'" +
 				" AND rooms_timestamp = '2020-04-02T00:00:00.000Z' AND openhouse_timestamp IS NULL"
@@ -347,15 +333,14 @@ func TestSyncLogElsewhere(t *testing.T) {
 			old.Exec(t, oldSyncLog(name))
 			old.Exec(t, "INSERT INTO "+name+" (timestamp, vow_property_timestamp) VALUES ('2026-05-02', '2025-06-15T12:00:00Z')")
 			s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-			s.mustSync(t, agent.IDXProperty)
+			s.mustSync(t, catalog.IDXProperty)
 			if text := noticesOf(s); !strings.Contains(text, name) || !strings.Contains(text, "--synclog ") {
 				t.Errorf("%s is not named: %s", name, text)
 			}
-			s.config.SyncLog, s.config.TrustSyncLog = name, true
-			s.mustSync(t, agent.VOWProperty)
-			started := of[agent.PassStarted](s.log)
-			if from := started[len(started)-1].From; from != "2025-06-14T12:00:00Z" {
-				t.Errorf("the pass began at %q, want 24 hours before the old SyncLog's", from)
+			s.config.SyncLog = name
+			s.mustSync(t, catalog.VOWProperty)
+			if !strings.Contains(noticesOf(s), "2025-06-15T12:00:00Z") {
+				t.Errorf("the old SyncLog's timestamp was not looked at: %s", noticesOf(s))
 			}
 			if n := old.Int(t, "SELECT count(*) FROM "+name+" WHERE idx_property_timestamp IS NOT NULL"); n != 1 {
 				t.Errorf("the old SyncLog has %d rows of the agent, want 1", n)
@@ -364,7 +349,7 @@ func TestSyncLogElsewhere(t *testing.T) {
 				t.Errorf("the agent's own SyncLog has %d rows, want that of the first run", n)
 			}
 			s.config.SyncLog = old.Schema + ".not_there"
-			if _, err := s.sync(t, agent.VOWProperty); !errors.Is(err, migrations.ErrSyncLog) || !errors.Is(err, agent.ErrConfig) {
+			if _, err := s.sync(t, catalog.VOWProperty); !errors.Is(err, migrations.ErrSyncLog) || !errors.Is(err, agent.ErrConfig) {
 				t.Errorf("a table that is not there: %v, want ErrSyncLog", err)
 			}
 		})

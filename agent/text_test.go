@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/record"
 	"resoagent/internal/simulator"
@@ -27,10 +28,10 @@ func TestTimestampsOutsideTheYears(t *testing.T) {
 		const at = "9999-12-31T23:59:59-01:00"
 		must(t, s.source.AddRaw(simulator.Property, "LAST", at, "", []byte(`{"ListingKey":"LAST","ModificationTimestamp":"`+at+`"}`)))
 		for _, force := range []bool{false, false, true} {
-			if _, err := s.syncWith(t, t.Context(), agent.Selection{Streams: []string{agent.VOWProperty}, Force: force}); err != nil {
+			if _, err := s.syncWith(t, t.Context(), agent.Selection{Streams: []string{catalog.VOWProperty}, Force: force}); err != nil {
 				t.Fatal(err)
 			}
-			if n := db.Count(t, "property", "listing_key = 'LAST' AND vow_timestamp = '9999-12-31T23:59:59.999999Z'"); n != 1 {
+			if n := db.Count(t, "vow_property", "listing_key = 'LAST' AND record_timestamp = '9999-12-31T23:59:59.999999Z'"); n != 1 {
 				t.Fatalf("%d rows of the last moment", n)
 			}
 		}
@@ -48,8 +49,8 @@ func TestMemberTwice(t *testing.T) {
 		must(t, s.source.AddRaw(simulator.Property, "TWICE", at, "", []byte(`{"ListingKey":"ONCE","ModificationTimestamp":"2026-07-01T11:00:00Z",`+
 			`"City":"Ajax","ListPrice":1.0,"MlsStatus":"New","StandardStatus":null,"Y":{"a":1,"b":0,"a":{"c":1,"c":2}},"City":"Oshawa","ListPrice":null,`+
 			`"StandardStatus":"Active","\u0043ity":"Whitby","ListingKey":"TWICE","ModificationTimestamp":"`+at+`"}`)))
-		s.mustSync(t, agent.IDXProperty, agent.VOWProperty)
-		if n := db.Count(t, "property", "listing_key = 'ONCE'"); n != 0 {
+		s.mustSync(t, catalog.IDXProperty, catalog.VOWProperty)
+		if n := db.Count(t, "vow_property", "listing_key = 'ONCE'"); n != 0 {
 			t.Errorf("%d rows under the key that does not count", n)
 		}
 		for _, view := range []string{"idx_listing", "vow_listing"} {
@@ -111,12 +112,12 @@ func TestBrokenTextIsRepaired(t *testing.T) {
 			s.listing(t, key, at, city)
 			s.photo(t, "P-"+key, key, photos)
 		}
-		report := s.mustSync(t, agent.IDXProperty, agent.Media)
+		report := s.mustSync(t, catalog.IDXProperty, catalog.Media)
 		if n := report.Totals; n.Repaired != 5 || n.Failed != 0 || db.Count(t, "media", "media_key LIKE 'P-%'") != 6 {
 			t.Errorf("totals %+v, %d photos", n, db.Count(t, "media", "media_key LIKE 'P-%'"))
 		}
 		for key, city := range stored {
-			for _, table := range []string{"property", "idx_listing"} {
+			for _, table := range []string{"vow_property", "idx_listing"} {
 				if got := db.Strings(t, "SELECT city, '' FROM "+db.Table(table)+" WHERE listing_key = '"+key+"'"); len(got) != 1 || got[0][0] != city {
 					t.Errorf("%s, %s: %q, want %q", table, key, got, city)
 				}
@@ -135,7 +136,7 @@ func TestBrokenTextIsRepaired(t *testing.T) {
 		}
 
 		// What is read again (--lookback) is known, and so is what stays as it is.
-		if n := s.mustSync(t, agent.IDXProperty).Totals; n.Repaired != 0 {
+		if n := s.mustSync(t, catalog.IDXProperty).Totals; n.Repaired != 0 {
 			t.Errorf("a run with nothing new repaired %d", n.Repaired)
 		}
 		if again := s.repaired(t); !slices.Equal(again, list) {
@@ -146,11 +147,11 @@ func TestBrokenTextIsRepaired(t *testing.T) {
 		s.listing(t, "CUT", "2026-07-02T12:00:00Z", "\xff")
 		_ = s.source.Remove(simulator.Property, "HALF")
 		must(t, s.source.AddRaw(simulator.Property, "HALF", "2026-07-02T12:00:00Z", "", []byte(`{"ListingKey":"HALF","ModificationTimestamp":"soon"}`)))
-		report = s.mustSync(t, agent.IDXProperty)
+		report = s.mustSync(t, catalog.IDXProperty)
 		if n := report.Totals; n.Written != 2 || n.Failed != 1 || n.Repaired != 1 {
 			t.Errorf("totals %+v", n)
 		}
-		if got := db.Strings(t, "SELECT city, '' FROM "+db.Table("property")+" WHERE listing_key IN ('LATIN1', 'CUT') ORDER BY 1"); got[0][0] != "Montréal" || got[1][0] != "\uFFFD" {
+		if got := db.Strings(t, "SELECT city, '' FROM "+db.Table("vow_property")+" WHERE listing_key IN ('LATIN1', 'CUT') ORDER BY 1"); got[0][0] != "Montréal" || got[1][0] != "\uFFFD" {
 			t.Errorf("stored are %q", got)
 		}
 		keys := s.rejects(t)
@@ -166,27 +167,27 @@ func TestTooManyRepairsStop(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-		s.config.Property = agent.Sizes{Page: 5000, Batch: 500}
+		*s.config.Sizes["property"] = agent.Sizes{Page: 5000, Batch: 500}
 		const many = 2500
 		for i := range many {
 			s.listing(t, fmt.Sprintf("L%04d", i), "2026-07-01T12:00:00Z", "Montréal")
 		}
-		s.mustSync(t, agent.IDXProperty)
+		s.mustSync(t, catalog.IDXProperty)
 		for i := range many {
 			s.listing(t, fmt.Sprintf("L%04d", i), "2026-07-02T12:00:00Z", "Montr\xe9al")
 		}
-		_, err := s.sync(t, agent.IDXProperty)
+		_, err := s.sync(t, catalog.IDXProperty)
 		if !errors.Is(err, agent.ErrRepairs) || !strings.Contains(err.Error(), "UTF-8") {
 			t.Fatalf("error %v, want ErrRepairs", err)
 		}
-		if n := db.Count(t, "property", "listing_key LIKE 'L%' AND city <> 'Montréal'"); n > 1000 {
+		if n := db.Count(t, "vow_property", "listing_key LIKE 'L%' AND city <> 'Montréal'"); n > 1000 {
 			t.Errorf("%d of %d were overwritten", n, many)
 		}
 		for i := range many {
 			s.listing(t, fmt.Sprintf("L%04d", i), "2026-07-03T12:00:00Z", "Montréal")
 		}
-		s.mustSync(t, agent.IDXProperty)
-		if n := db.Count(t, "property", "listing_key LIKE 'L%' AND city = 'Montréal'"); n != many || len(s.repaired(t)) != 0 {
+		s.mustSync(t, catalog.IDXProperty)
+		if n := db.Count(t, "vow_property", "listing_key LIKE 'L%' AND city = 'Montréal'"); n != many || len(s.repaired(t)) != 0 {
 			t.Errorf("%d are right, listed are %d", n, len(s.repaired(t)))
 		}
 	})
@@ -216,7 +217,7 @@ func TestMembersAsJSONB(t *testing.T) {
 		}
 		return "{ " + strings.Join(members, ", ") + "\n}"
 	}
-	reader := record.Property().NewReader()
+	reader := catalog.All().Find(catalog.VOWProperty).Shape().NewReader()
 	for range 300 {
 		raw := `{"ListingKey":"K","ModificationTimestamp":"2026-07-01T12:00:00Z","X":` + value(3) + `,"X":{"y":` + value(4) + `}}`
 		r, err := reader.Read(jsontext.NewDecoder(strings.NewReader(raw), record.DecodeOptions()...))

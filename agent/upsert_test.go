@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"resoagent/checkpoint"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/postgres"
 	"resoagent/internal/record"
@@ -35,18 +36,18 @@ func newWritten(tb testing.TB, db *harness.Database) *written {
 	}
 	var dest opened
 	if db.Postgres {
-		d, err := postgres.Open(postgres.Options{URL: db.URL, Schema: db.Schema, Connections: 4})
+		d, err := postgres.Open(postgres.Options{URL: db.URL, Schema: db.Schema, Shapes: catalog.All().Shapes(), Layout: catalog.All().Layout(), Connections: 4})
 		if err == nil {
-			_, err = d.Migrate(tb.Context())
+			_, err = d.Migrate(tb.Context(), record.Owner{})
 		}
 		if err != nil {
 			tb.Fatal(err)
 		}
 		dest = d
 	} else {
-		d, err := sqlite.Open(tb.Context(), db.URL[len("sqlite:"):])
+		d, err := sqlite.Open(tb.Context(), db.URL[len("sqlite:"):], catalog.All().Shapes(), catalog.All().Layout())
 		if err == nil {
-			_, err = d.Migrate(tb.Context())
+			_, err = d.Migrate(tb.Context(), record.Owner{})
 		}
 		if err != nil {
 			tb.Fatal(err)
@@ -63,10 +64,10 @@ func newWritten(tb testing.TB, db *harness.Database) *written {
 // put commits a group of photos.
 func (w *written) put(tb testing.TB, g record.Group, records ...record.Record) record.Outcome {
 	tb.Helper()
-	g.Stream, g.Shape, g.RunID = Media, record.Media(), "run"
+	g.Stream, g.Shape, g.RunID = catalog.Media, catalog.All().Find(catalog.Media).Shape(), "run"
 	g.Expect, g.Sequence = w.sequence, w.sequence+1
 	g.Mark = func(g *record.Group) (record.Mark, error) {
-		return record.Mark{Stream: Media, Sequence: g.Sequence, State: []byte("{}")}, nil
+		return record.Mark{Stream: catalog.Media, Sequence: g.Sequence, State: []byte("{}")}, nil
 	}
 	for i := range records {
 		records[i].Values = make([]record.Value, len(g.Shape.Columns))
@@ -262,7 +263,7 @@ func TestOrphansOfAnEarlierGroup(t *testing.T) {
 	}
 	dest := &noted{}
 	a := &Agent{config: DefaultConfig(), dest: dest, file: file, keys: keys}
-	w := a.writer(a.ledger(&standing{stream: a.config.stream(Media), next: 1}), "run")
+	w := a.writer(a.ledger(&standing{stream: a.config.stream(catalog.Media), next: 1}), "run")
 	w.beside, w.arrived = (*checkpoint.Stream).Log, []string{"P", "Q"}
 	for _, parent := range []string{"P", "Q"} {
 		w.begin()

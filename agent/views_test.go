@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/record"
 	"resoagent/internal/simulator"
@@ -39,7 +40,7 @@ func TestViewsHaveTheTypedColumns(t *testing.T) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
 		s.mustSync(t, "idx_property")
 		want := []string{"listing_key"}
-		for _, c := range record.Property().Columns {
+		for _, c := range catalog.All().Find(catalog.VOWProperty).Shape().Columns {
 			want = append(want, c.Name)
 		}
 		want = append(want, "modification_timestamp", "record")
@@ -89,7 +90,7 @@ func addOdd(tb testing.TB, s *harness.Source) {
 		key, at := fmt.Sprintf("ODD%03d", i), "2026-07-01T12:00:00Z"
 		var b strings.Builder
 		fmt.Fprintf(&b, `{"ListingKey":%q,"ModificationTimestamp":%q`, key, at)
-		for _, c := range record.Property().Columns {
+		for _, c := range catalog.All().Find(catalog.VOWProperty).Shape().Columns {
 			fmt.Fprintf(&b, `,%q:%s`, c.Field, value)
 		}
 		b.WriteString("}")
@@ -137,7 +138,7 @@ func TestViewsShowWhatTheAgentConverts(t *testing.T) {
 func listings(tb testing.TB, db *harness.Database, table, timestamp, body string) map[string][]string {
 	tb.Helper()
 	query := "SELECT listing_key"
-	for _, c := range append(record.Property().Columns, record.Column{Name: timestamp}, record.Column{Name: body}) {
+	for _, c := range append(catalog.All().Find(catalog.VOWProperty).Shape().Columns, record.Column{Name: timestamp}, record.Column{Name: body}) {
 		query += ", coalesce(CAST(" + c.Name + " AS text), 'null')"
 	}
 	out := make(map[string][]string)
@@ -152,7 +153,7 @@ func sameListings(tb testing.TB, what string, want, got map[string][]string) {
 	if len(want) != len(got) {
 		tb.Errorf("%s has %d listings, want %d", what, len(got), len(want))
 	}
-	names := append(record.Property().Columns, record.Column{Name: "modification_timestamp"}, record.Column{Name: "record"})
+	names := append(catalog.All().Find(catalog.VOWProperty).Shape().Columns, record.Column{Name: "modification_timestamp"}, record.Column{Name: "record"})
 	problems := 0
 	for key, w := range want {
 		g := got[key]

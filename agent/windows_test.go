@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/record"
 	"resoagent/internal/simulator"
@@ -24,7 +25,7 @@ func TestWindows(t *testing.T) {
 		s.mustSync(t)
 		s.compare(t)
 		started := of[agent.PassStarted](s.log)
-		if n := started[2].Windows; started[2].Stream != agent.Media || n < 3 {
+		if n := started[2].Windows; started[2].Stream != catalog.Media || n < 3 {
 			t.Fatalf("%d windows of %s", n, started[2].Stream)
 		}
 		var before []string // the windows' ends, as they were asked for
@@ -64,9 +65,11 @@ func TestWindows(t *testing.T) {
 func TestNoWindows(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*setup){
-		"no count":   func(s *setup) { s.source.Set(func(f *simulator.Faults) { f.CountRefused = 501 }) },
-		"absent":     func(s *setup) { s.source.Set(func(f *simulator.Faults) { f.CountAbsent = true }) },
-		"short":      func(s *setup) { s.config.Media.Page, s.config.Rooms.Page, s.config.Property.Page = 100, 100, 100 },
+		"no count": func(s *setup) { s.source.Set(func(f *simulator.Faults) { f.CountRefused = 501 }) },
+		"absent":   func(s *setup) { s.source.Set(func(f *simulator.Faults) { f.CountAbsent = true }) },
+		"short": func(s *setup) {
+			s.config.Sizes["media"].Page, s.config.Sizes["rooms"].Page, s.config.Sizes["property"].Page = 100, 100, 100
+		},
 		"parallel 1": func(s *setup) { s.config.Parallel = 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -92,7 +95,7 @@ func TestChangesWhileWindowsAreRead(t *testing.T) {
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
 		s.config.Parallel = 4
-		s.mustSync(t, agent.VOWProperty)
+		s.mustSync(t, catalog.VOWProperty)
 		var keys []string
 		err := s.source.Each(simulator.VOW, simulator.Media, func(r simulator.Row) error {
 			keys = append(keys, r.Key)
@@ -114,12 +117,12 @@ func TestChangesWhileWindowsAreRead(t *testing.T) {
 			}
 			n += 2
 		}
-		s.mustSync(t, agent.Media)
+		s.mustSync(t, catalog.Media)
 		if n == 0 {
 			t.Fatal("nothing was changed")
 		}
 		// A photo moves its listing's PhotosChangeTimestamp, and no timestamp that is read by.
-		if _, err := s.syncWith(t, t.Context(), agent.Selection{Streams: []string{agent.VOWProperty}, Force: true}); err != nil {
+		if _, err := s.syncWith(t, t.Context(), agent.Selection{Streams: []string{catalog.VOWProperty}, Force: true}); err != nil {
 			t.Fatal(err)
 		}
 		harness.Compare(t, s.source, db, harness.Feeds{VOW: true, Media: simulator.VOW})
@@ -132,9 +135,9 @@ func TestOneWindowFails(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
 	s.config.Parallel = 4
-	s.mustSync(t, agent.VOWProperty)
+	s.mustSync(t, catalog.VOWProperty)
 	s.fault(simulator.Media, simulator.Strike{Fault: simulator.Fault{Kind: simulator.Status, Status: 400}, After: 8})
-	_, err := s.sync(t, agent.Media)
+	_, err := s.sync(t, catalog.Media)
 	if err == nil || !strings.Contains(err.Error(), "media, window ") || errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v, want one of a window", err)
 	}
@@ -149,7 +152,7 @@ func TestOneWindowFails(t *testing.T) {
 	done := media.Processed + media.Skipped
 	s.source.Set(func(f *simulator.Faults) { *f = simulator.Faults{} })
 	s.source.ResetRequests()
-	s.mustSync(t, agent.Media)
+	s.mustSync(t, catalog.Media)
 	harness.Compare(t, s.source, s.db, harness.Feeds{VOW: true, Media: simulator.VOW})
 	total := int64(s.source.Count(simulator.VOW, simulator.Media))
 	if fetched := int64(s.source.Counters().Rows); fetched > total-done+1 {
@@ -163,7 +166,7 @@ func TestEmptyPagesInWindows(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
 	s.config.Parallel = 4
-	s.mustSync(t, agent.VOWProperty)
+	s.mustSync(t, catalog.VOWProperty)
 	s.source.Set(func(f *simulator.Faults) {
 		f.Strike(simulator.Strike{
 			Fault: simulator.Fault{Kind: simulator.EmptyPage}, Next: 3, Resource: simulator.Media,
@@ -173,7 +176,7 @@ func TestEmptyPagesInWindows(t *testing.T) {
 			},
 		})
 	})
-	s.mustSync(t, agent.Media)
+	s.mustSync(t, catalog.Media)
 	if started := of[agent.PassStarted](s.log); started[1].Windows < 3 {
 		t.Fatalf("%d windows", started[1].Windows)
 	}

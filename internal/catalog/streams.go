@@ -6,16 +6,25 @@ import (
 	"resoagent/internal/record"
 )
 
+// The streams that there are.
+const (
+	IDXProperty = "idx_property"
+	VOWProperty = "vow_property"
+	Media       = "media"
+	Rooms       = "rooms"
+	OpenHouse   = "openhouse"
+)
+
 // All is the catalogue: listings before children. The row sizes are
 // pg_total_relation_size by rows after a backfill of 20,000 simulated listings
 // with their 400,000 photos: 8,485 bytes a listing in both feeds, 1,259 a photo,
 // 682 a room, 608 an open house.
 func All() Catalogue {
 	idx := listings()
-	idx.Name, idx.Flag, idx.Title, idx.Help = "idx_property", "idx", "IDX Property", "listings of the IDX feed"
+	idx.Name, idx.Flag, idx.Title, idx.Help = IDXProperty, "idx", "IDX Property", "listings of the IDX feed"
 	idx.Table, idx.View, idx.Feeds, idx.SyncLog = "idx_property", "idx_listing", []string{IDX}, "idx_property_timestamp"
 	vow := listings()
-	vow.Name, vow.Flag, vow.Title, vow.Help = "vow_property", "vow", "VOW Property", "listings of the VOW feed"
+	vow.Name, vow.Flag, vow.Title, vow.Help = VOWProperty, "vow", "VOW Property", "listings of the VOW feed"
 	vow.Table, vow.View, vow.Feeds, vow.SyncLog = "vow_property", "vow_listing", []string{VOW}, "vow_property_timestamp"
 	return Catalogue{idx, vow, media(), rooms(), openHouses()}
 }
@@ -87,7 +96,7 @@ func listings() Stream {
 // media are photos and documents.
 func media() Stream {
 	return Stream{
-		Name: "media", Flag: "media", Title: "Media", Noun: "media records", Help: "photos and documents",
+		Name: Media, Flag: "media", Title: "Media", Noun: "media records", Help: "photos and documents",
 		Heading:  "🖼️  === MEDIA SYNC (CHILD) ===",
 		Resource: "Media", Key: "MediaKey", Timestamp: "MediaModificationTimestamp", Parent: "ResourceRecordKey",
 		Tombstone: record.Tombstone{Field: "MediaStatus", Value: "Deleted"},
@@ -112,7 +121,7 @@ func media() Stream {
 // rooms are the rooms of a listing.
 func rooms() Stream {
 	return Stream{
-		Name: "rooms", Flag: "rooms", Title: "PropertyRooms", Noun: "room records", Help: "rooms",
+		Name: Rooms, Flag: "rooms", Title: "PropertyRooms", Noun: "room records", Help: "rooms",
 		Heading:  "🏠 === PROPERTY ROOMS SYNC (CHILD) ===",
 		Resource: "PropertyRooms", Key: "RoomKey", Timestamp: "ModificationTimestamp", Parent: "ListingKey",
 		Tombstone: record.Tombstone{Field: "RoomStatus", Value: "Deleted"},
@@ -135,7 +144,7 @@ func rooms() Stream {
 // openHouses are the open houses of a listing.
 func openHouses() Stream {
 	return Stream{
-		Name: "openhouse", Flag: "openhouse", Title: "OpenHouse", Noun: "open house records", Help: "open houses",
+		Name: OpenHouse, Flag: "openhouse", Title: "OpenHouse", Noun: "open house records", Help: "open houses",
 		Heading:  "🏡 === OPEN HOUSE SYNC (CHILD) ===",
 		Resource: "OpenHouse", Key: "OpenHouseKey", Timestamp: "ModificationTimestamp", Parent: "ListingKey",
 		Table: "openhouse", KeyColumn: "open_house_key", ParentColumn: "listing_key",
