@@ -94,7 +94,7 @@ func (c *demoCommand) config(url string) agent.Config {
 	config.SourceURL, config.StateDir, config.DatabaseURL = url, c.dir, "sqlite:"+c.database()
 	config.IDXToken, config.VOWToken = simulator.DefaultIDXToken, simulator.DefaultVOWToken
 	config.Host, config.Now, config.UserAgent = c.env.host, c.env.now, userAgent()
-	for _, sizes := range []*agent.Sizes{&config.Property, &config.Media, &config.Rooms, &config.OpenHouse} {
+	for _, sizes := range config.Sizes {
 		sizes.Page, sizes.Throttle = 1000, 50*time.Millisecond
 	}
 	return config

@@ -33,7 +33,7 @@ func newDoctor(r *root) *ffcli.Command {
 	c.streams = registerStreams(fs, "check ")
 	fs.BoolVar(&c.json, "json", false, "one JSON document")
 	return &ffcli.Command{
-		Name: "doctor", ShortUsage: "agent doctor [--idx] [--vow] [--media] [--rooms] [--openhouse] [--json] [flags]",
+		Name: "doctor", ShortUsage: "agent doctor " + streamFlags("[--%s] ") + "[--json] [flags]",
 		ShortHelp: "check settings, state directory, source and database, and say what to do",
 		LongHelp: `Asks the source and the database what a sync would ask, with the settings of a sync, and prints a line for
 each check: ✓ good, ! worth knowing, ✗ a sync would stop, – not checked. It changes nothing and takes a

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"syscall"
@@ -18,7 +19,7 @@ func nextStep(err error) string {
 		is   error
 		text string
 	}{
-		{agent.ErrNoKeys, "run 'agent sync --idx --vow' first: photos, rooms and open houses belong to listings"},
+		{agent.ErrNoKeys, fmt.Sprintf("run 'agent sync %s' first: %s belong to listings", listingFlags(), belongings())},
 		{agent.ErrDisorder, "nothing was skipped; run again, and tell the provider if it goes on"},
 		{agent.ErrStuck, "nothing was skipped; tell the provider, with the place that is named here"},
 		{agent.ErrIncomplete, "run again later; what was stored is kept"},

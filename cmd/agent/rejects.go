@@ -12,6 +12,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/record"
 )
 
@@ -160,7 +161,7 @@ func (c *rejectsCommand) retry(ctx context.Context, args []string) (err error) {
 		if r.Asked+r.Keyless == 0 {
 			continue
 		}
-		_, _ = fmt.Fprintf(c.stdout, "%s: asked for %d, %d are still rejected", agent.Title(r.Stream), r.Asked, r.Left)
+		_, _ = fmt.Fprintf(c.stdout, "%s: asked for %d, %d are still rejected", catalog.All().Of(r.Stream).Title, r.Asked, r.Left)
 		if r.Keyless > 0 {
 			_, _ = fmt.Fprintf(c.stdout, " (%d have no key to ask for)", r.Keyless)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 )
 
 type repairCommand struct {
@@ -129,12 +130,12 @@ func (c *repairCommand) tell(done agent.Repaired, err error) {
 		return
 	}
 	say("A new one is made from the database, with %s parent keys. The streams stand at:", humanize.Comma(int64(done.Keys))) //nolint:gosec // far below the limit
-	for _, name := range agent.Streams() {
-		at := done.Positions[name]
+	for _, s := range catalog.All() {
+		at := done.Positions[s.Name]
 		if at == "" {
 			at = "the beginning"
 		}
-		say("  %-14s %s", agent.Title(name), at)
+		say("  %-14s %s", s.Title, at)
 	}
 	say("Run 'agent sync' to go on; remove the old file when you do not need it.")
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 )
 
 type resetCommand struct {
@@ -30,10 +31,10 @@ func newReset(r *root) *ffcli.Command {
 	only(fs, sourceGroup, databaseGroup, filesGroup, outputGroup)
 	r.examples(fs, "agent reset --media # asks first", "agent reset --all --yes # for a new database")
 	c.streams = registerStreams(fs, "send back ")
-	fs.BoolVar(&c.all, "all", false, "send back all five streams")
+	fs.BoolVar(&c.all, "all", false, "send back all streams")
 	fs.BoolVar(&c.yes, "yes", false, "do not ask")
 	return &ffcli.Command{
-		Name: "reset", ShortUsage: "agent reset --idx|--vow|--media|--rooms|--openhouse|--all [--yes] [flags]",
+		Name: "reset", ShortUsage: "agent reset " + streamFlags("--%s|") + "--all [--yes] [flags]",
 		ShortHelp: "send streams back to the beginning, in the state file and in the database",
 		LongHelp: `The next sync reads all of them again, writes what differs and leaves the rest alone; no row is removed.
 Needed when the database is a new one and the state is not.`,
@@ -49,9 +50,9 @@ func (c *resetCommand) exec(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	var names, titles []string
-	for _, name := range agent.Streams() {
-		if c.all || *c.streams[name] {
-			names, titles = append(names, name), append(titles, agent.Title(name))
+	for _, s := range catalog.All() {
+		if c.all || *c.streams[s.Name] {
+			names, titles = append(names, s.Name), append(titles, s.Title)
 		}
 	}
 	if len(names) == 0 {

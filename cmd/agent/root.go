@@ -13,6 +13,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"resoagent/cmd/agent/manual"
+	"resoagent/internal/catalog"
 )
 
 // root is the command line.
@@ -121,12 +122,13 @@ func (r *root) width(w io.Writer) int {
 func noArguments(args []string) error {
 	if len(args) > 0 {
 		// It is not shown: it may be a token behind a flag that takes none.
-		for _, name := range []string{"idx", "vow", "media", "rooms", "openhouse"} {
-			if args[0] == name {
-				return fmt.Errorf("%w: did you mean --%s? Flags begin with --", errUsage, name)
+		for _, s := range catalog.All() {
+			if args[0] == s.Flag {
+				return fmt.Errorf("%w: did you mean --%s? Flags begin with --", errUsage, s.Flag)
 			}
 		}
-		return fmt.Errorf("%w: an argument belongs to no flag; flags begin with --, and --idx and --vow take no value", errUsage)
+		return fmt.Errorf("%w: an argument belongs to no flag; flags begin with --, and those of streams (%s) take no value",
+			errUsage, strings.TrimSpace(streamFlags("--%s ")))
 	}
 	return nil
 }

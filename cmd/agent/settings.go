@@ -13,6 +13,7 @@ import (
 	"resoagent/agent"
 	"resoagent/cmd/agent/manual"
 	"resoagent/cmd/agent/monitor"
+	"resoagent/internal/catalog"
 	"resoagent/internal/disk"
 )
 
@@ -60,7 +61,11 @@ func (s *settings) register(set *flag.FlagSet, env environment) {
 	fs.StringVar(&s.vowFile, "vow-token-file", "", "`file` that holds the VOW feed's token; children use it, else IDX's")
 	fs.StringVar(&c.IDXToken, "idx-token", "", "the IDX feed's `token` itself; in arguments every user of the host can read it")
 	fs.StringVar(&c.VOWToken, "vow-token", "", "the VOW feed's `token` itself")
-	fs.StringVar(&c.MediaFilter, "media-filter", c.MediaFilter, "extra OData `filter` for media")
+	for _, stream := range catalog.All() {
+		if stream.Filter != "" {
+			fs.Var(&filterSetting{c.Filters, stream.Name}, stream.Flag+"-filter", "extra OData `filter` for "+stream.Help)
+		}
+	}
 	fs.StringVar(&c.CAFile, "ca-file", "", "`file` with an extra root certificate (PEM)")
 	fs.BoolVar(&c.AllowPlaintext, "allow-plaintext", false, "allow http:// to another host; the token is sent unencrypted")
 
@@ -91,7 +96,19 @@ func (s *settings) register(set *flag.FlagSet, env environment) {
 	fs.DurationVar(&c.StallTimeout, "stall-timeout", c.StallTimeout, "how long an answer of the source may stay silent")
 	fs.DurationVar(&c.Lookback, "lookback", c.Lookback, "how far behind the last pass to look for late rows; 0: not at all")
 	fs.DurationVar(&c.Lease, "lease", c.Lease, "how long the database stays owned by an agent that died")
-	fs.BoolVar(&c.TrustSyncLog, "trust-synclog", false, "start at an old service's SyncLog timestamps, minus 24 hours")
+}
+
+// filterSetting is the extra filter of a stream.
+type filterSetting struct {
+	filters map[string]string
+	stream  string
+}
+
+func (f *filterSetting) String() string { return f.filters[f.stream] }
+
+func (f *filterSetting) Set(text string) error {
+	f.filters[f.stream] = text
+	return nil
 }
 
 // registerPace adds the settings of how much is asked for at a time, and how
@@ -99,14 +116,12 @@ func (s *settings) register(set *flag.FlagSet, env environment) {
 func (s *settings) registerPace(fs *grouped) {
 	c := &s.config
 	fs.group(paceGroup)
-	for _, x := range []struct {
-		name  string
-		sizes *agent.Sizes
-	}{{"property", &c.Property}, {"media", &c.Media}, {"rooms", &c.Rooms}, {"openhouse", &c.OpenHouse}} {
-		fs.family, fs.member = "KIND", x.name
-		fs.IntVar(&x.sizes.Page, x.name+"-batch-size", x.sizes.Page, "`n`: records asked for in one request")
-		fs.IntVar(&x.sizes.Batch, x.name+"-db-batch-size", x.sizes.Batch, "`n`: records of a batch, which is a checkpoint inside a page")
-		fs.DurationVar(&x.sizes.Throttle, x.name+"-throttle", x.sizes.Throttle, "delay between two requests")
+	for _, stream := range catalog.All().Settings() {
+		name, sizes := stream.Settings, c.Sizes[stream.Settings]
+		fs.family, fs.member = "KIND", name
+		fs.IntVar(&sizes.Page, name+"-batch-size", sizes.Page, "`n`: records asked for in one request")
+		fs.IntVar(&sizes.Batch, name+"-db-batch-size", sizes.Batch, "`n`: records of a batch, which is a checkpoint inside a page")
+		fs.DurationVar(&sizes.Throttle, name+"-throttle", sizes.Throttle, "delay between two requests")
 	}
 	fs.family, fs.member = "", ""
 	fs.IntVar(&c.Parallel, "parallel", c.Parallel, "`n`: windows of a long pass that are read at a time")

@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 	"golang.org/x/term"
 
 	"resoagent/agent"
 	"resoagent/cmd/agent/console"
+	"resoagent/internal/catalog"
 )
 
 type syncCommand struct {
@@ -31,17 +34,17 @@ func newSync(r *root) *ffcli.Command {
 	only(fs, sourceGroup, databaseGroup, filesGroup, outputGroup, paceGroup, faultsGroup)
 	c.streams = registerStreams(fs, "sync ")
 	r.examples(fs, "agent sync --dry-run # how many records, from where, and about how much disk",
-		"agent sync --config agent.conf # whatever has changed, of all five streams",
+		"agent sync --config agent.conf # whatever has changed, of all streams",
 		"agent sync --media --rooms # photos and rooms of listings that are there",
 		"agent sync --media --force # fetch all photos again")
 	fs.BoolVar(&c.force, "force", false, "fetch everything again and rewrite what differs")
 	registerAccept(fs, &c.accept)
 	fs.BoolVar(&c.dryRun, "dry-run", false, "only show what would be fetched, and about how much disk it takes")
 	return &ffcli.Command{
-		Name: "sync", ShortUsage: "agent sync [--idx] [--vow] [--media] [--rooms] [--openhouse] [--force] [--accept-source] [--dry-run] [flags]",
+		Name: "sync", ShortUsage: "agent sync " + streamFlags("[--%s] ") + "[--force] [--accept-source] [--dry-run] [flags]",
 		ShortHelp: "fetch what has changed into the database; goes on where it was stopped",
-		LongHelp: `No stream named: all five. Listings come first, then photos, rooms and open houses of listings that are
-there. A run that was stopped, by whatever, goes on where it stood when the command is given again.
+		LongHelp: "No stream named: all of them. Listings come first, then what belongs to listings that are there (" + belongings() + `).
+A run that was stopped, by whatever, goes on where it stood when the command is given again.
 
 Exit code 3: done, but some records were rejected; 4: another agent is at work;
 5: done, but the source counts more than it sent; 130: interrupted.`,
@@ -53,16 +56,39 @@ Exit code 3: done, but some records were rejected; 4: another agent is at work;
 func registerStreams(set *flag.FlagSet, verb string) map[string]*bool {
 	fs := &grouped{FlagSet: set, title: "Streams"}
 	streams := make(map[string]*bool)
-	for _, x := range []struct{ flag, stream, text string }{
-		{"idx", agent.IDXProperty, "listings of the IDX feed"},
-		{"vow", agent.VOWProperty, "listings of the VOW feed"},
-		{"media", agent.Media, "photos and documents"},
-		{"rooms", agent.Rooms, "rooms"},
-		{"openhouse", agent.OpenHouse, "open houses"},
-	} {
-		streams[x.stream] = fs.Bool(x.flag, false, verb+x.text)
+	for _, s := range catalog.All() {
+		streams[s.Name] = fs.Bool(s.Flag, false, verb+s.Help)
 	}
 	return streams
+}
+
+// streamFlags are the flags of all streams, each by the format.
+func streamFlags(format string) string {
+	var all strings.Builder
+	for _, s := range catalog.All() {
+		fmt.Fprintf(&all, format, s.Flag)
+	}
+	return all.String()
+}
+
+// listingFlags are those of the streams of listings.
+func listingFlags() string {
+	var all []string
+	for _, s := range catalog.All().Listings() {
+		all = append(all, "--"+s.Flag)
+	}
+	return strings.Join(all, " ")
+}
+
+// belongings names what belongs to listings.
+func belongings() string {
+	var all []string
+	for _, s := range catalog.All() {
+		if s.Child() {
+			all = append(all, s.Help)
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // registerAccept adds the flag by which a source is known again.

@@ -8,6 +8,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 )
 
 // systemd tells the service manager how the program is, by the protocol of
@@ -60,7 +61,7 @@ func (s *systemd) observe(e agent.Event) {
 	case agent.RunStarted:
 		s.tell("STATUS=syncing")
 	case agent.PassStarted:
-		s.tell("STATUS=syncing %s", agent.Title(e.Stream))
+		s.tell("STATUS=syncing %s", catalog.All().Of(e.Stream).Title)
 	case agent.RunScheduled:
 		what := "the last sync is done"
 		if e.Failures > 0 {

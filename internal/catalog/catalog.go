@@ -97,6 +97,14 @@ func (c Catalogue) Find(name string) *Stream {
 	return &c[i]
 }
 
+// Of gives a stream by its name, and one that is called by it if there is none.
+func (c Catalogue) Of(name string) Stream {
+	if s := c.Find(name); s != nil {
+		return *s
+	}
+	return Stream{Name: name, Flag: name, Title: name, Noun: "records"}
+}
+
 // Settings are the streams that give each name of settings its defaults, in order.
 func (c Catalogue) Settings() (first []*Stream) {
 	for i := range c {

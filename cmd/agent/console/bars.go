@@ -35,7 +35,7 @@ func (b *bars) Write(p []byte) (int, error) {
 	return b.under.Write(p)
 }
 
-func (b *bars) start(e agent.PassStarted) {
+func (b *bars) start(e agent.PassStarted, title string) {
 	b.close()
 	b.begun, b.before, b.total = time.Now(), e.Done, 0
 	if e.Total != nil {
@@ -47,7 +47,7 @@ func (b *bars) start(e agent.PassStarted) {
 	// Made without a total, a bar never completes by itself, however far it comes:
 	// a count may be too low, or there is none. finish ends it.
 	b.bar = b.all.New(-1, style,
-		mpb.PrependDecorators(decor.Name(agent.Title(e.Stream)+" ")),
+		mpb.PrependDecorators(decor.Name(title+" ")),
 		mpb.AppendDecorators(decor.Any(b.text)),
 		mpb.BarRemoveOnComplete())
 	b.bar.SetTotal(max(b.total, 1), false)

@@ -75,7 +75,7 @@ func (t *Text) pageFetched(e agent.PageFetched) {
 			r.held = slices.Delete(r.held, i, i+1)
 		}
 		if !e.Again && (r.open[at] || e.Window == 0) { // it is asked for twice, and said once
-			t.batch("📭 %s: no further %s", batch(e.Window, e.Page), records(e.Stream))
+			t.batch("📭 %s: no further %s", batch(e.Window, e.Page), t.streams.Of(e.Stream).Noun)
 		}
 		delete(r.open, at)
 	case i >= 0:
@@ -140,7 +140,7 @@ func (t *Text) due(stream string, r *reports) {
 
 // tellAll tells everything that is held, of a stream or, for "", of all.
 func (t *Text) tellAll(stream string) {
-	for _, name := range agent.Streams() {
+	for _, name := range t.streams.Names() {
 		if r := t.reports[name]; r != nil && (stream == "" || stream == name) {
 			t.tell(name, r)
 		}

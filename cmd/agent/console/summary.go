@@ -16,9 +16,10 @@ func (t *Text) passFinished(e agent.PassReport) {
 	}
 	n := e.Counters
 	t.line("")
-	t.line("✅ %s sync completed", agent.Title(e.Stream))
+	stream := t.streams.Of(e.Stream)
+	t.line("✅ %s sync completed", stream.Title)
 	stats := fmt.Sprintf("📊 Final stats: %s successful, %s failed", number(n.Successful()), number(n.Failed))
-	if agent.IsChild(e.Stream) {
+	if stream.Child() {
 		stats += fmt.Sprintf(", %s skipped", number(n.Skipped))
 	}
 	if e.ReadAgain > 0 {
@@ -90,7 +91,7 @@ func (t *Text) runFinished(e agent.RunFinished) {
 		t.line("🎉 === SYNC COMPLETED ===")
 	}
 	for _, left := range e.Report.LeftOut {
-		t.line("⚠️  Left out: %s, which the source does not have (%s)", agent.Title(left.Stream), oneLine(left.Answer))
+		t.line("⚠️  Left out: %s, which the source does not have (%s)", t.streams.Of(left.Stream).Title, oneLine(left.Answer))
 	}
 	t.line("⏱️  Duration: %s", duration(e.Report.Duration))
 	t.line("📊 Total Processed: %s", number(n.Processed()))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 )
 
 // Options say how a console shows a run.
@@ -28,6 +29,7 @@ type Text struct {
 	out     io.Writer
 	o       Options
 	bars    *bars // nil where there are none
+	streams catalog.Catalogue
 	phase   string
 	reports map[string]*reports  // by stream
 	retries map[string]time.Time // that were told, until when they wait
@@ -36,7 +38,7 @@ type Text struct {
 
 // NewText makes a console that writes to w. Close it at the end.
 func NewText(w io.Writer, o Options) *Text {
-	t := &Text{out: w, o: o, reports: make(map[string]*reports), retries: make(map[string]time.Time)}
+	t := &Text{out: w, o: o, streams: catalog.All(), reports: make(map[string]*reports), retries: make(map[string]time.Time)}
 	if o.Terminal && !o.Quiet && o.Level == slog.LevelInfo {
 		t.bars = newBars(w, o)
 		t.out = t.bars
@@ -102,7 +104,7 @@ func (t *Text) show(e agent.Event) {
 	case agent.KeysLoaded:
 		t.keysLoaded(e)
 	case agent.OrphansHome:
-		t.line("🏡 %s: %s listings have come since their records: %s records fetched (%s new)", agent.Title(e.Stream),
+		t.line("🏡 %s: %s listings have come since their records: %s records fetched (%s new)", t.streams.Of(e.Stream).Title,
 			number(int64(e.Parents)), number(e.Counters.Processed()), number(e.Counters.Written))
 	case agent.PassStarted:
 		t.passStarted(e)
@@ -142,12 +144,14 @@ func (t *Text) runStarted(e agent.RunStarted) {
 		on[s] = true
 	}
 	t.line("🚀 Starting Enhanced Sync - %s", e.At.UTC().Format("2006-01-02T15:04:05.000Z"))
-	options := fmt.Sprintf("idx: %t, vow: %t, media: %t, rooms: %t, openhouse: %t",
-		on[agent.IDXProperty], on[agent.VOWProperty], on[agent.Media], on[agent.Rooms], on[agent.OpenHouse])
-	if e.Force {
-		options += ", force: true"
+	var options []string
+	for _, s := range t.streams {
+		options = append(options, fmt.Sprintf("%s: %t", s.Flag, on[s.Name]))
 	}
-	t.line("📋 Sync Options: { %s }", options)
+	if e.Force {
+		options = append(options, "force: true")
+	}
+	t.line("📋 Sync Options: { %s }", strings.Join(options, ", "))
 	t.feeds = make(map[string]int)
 	for i, s := range e.Streams {
 		t.feeds[s] = i
@@ -181,19 +185,19 @@ func (t *Text) notice(e agent.Notice) {
 func (t *Text) lastSync(e agent.LastSync) {
 	t.line("")
 	t.line("📅 Loaded last sync timestamps: {")
-	for i, name := range agent.Streams() {
+	for i, name := range t.streams.Names() {
 		at, comma := "null", ","
 		if p, ok := e.Positions[name]; ok {
 			at = fmt.Sprintf("%q", p)
 		}
-		if i == len(agent.Streams())-1 {
+		if i == len(t.streams)-1 {
 			comma = ""
 		}
 		t.line("  %s: %s%s", name, at, comma)
 	}
 	t.line("}")
 	t.line("")
-	if len(t.feeds) == len(agent.Streams()) {
+	if len(t.feeds) == len(t.streams) {
 		t.line("🔄 Executing Full Sync with Parent-Child Integrity")
 	} else {
 		t.line("🔄 Executing Selective Sync with Parent-Child Integrity")
@@ -210,31 +214,19 @@ func (t *Text) keysLoaded(e agent.KeysLoaded) {
 	t.line("✅ Loaded %s property keys%s", number(int64(e.Keys)), from) //nolint:gosec // far below the limit
 }
 
-// heading is one of the headings of the user's console.
-func heading(stream string) string {
-	switch stream {
-	case agent.Media:
-		return "🖼️  === MEDIA SYNC (CHILD) ==="
-	case agent.Rooms:
-		return "🏠 === PROPERTY ROOMS SYNC (CHILD) ==="
-	case agent.OpenHouse:
-		return "🏡 === OPEN HOUSE SYNC (CHILD) ==="
-	}
-	return "📊 === PROPERTY SYNC (PARENT) ==="
-}
-
 func (t *Text) passStarted(e agent.PassStarted) {
 	t.line("")
-	if h := heading(e.Stream); h != t.phase {
+	stream := t.streams.Of(e.Stream)
+	if h := stream.Heading; h != t.phase {
 		t.phase = h
 		t.line("%s", h)
 	}
-	child := agent.IsChild(e.Stream)
+	child := stream.Child()
 	with := ""
 	if child {
 		with = " with parent integrity"
 	}
-	t.line("⏰ Starting %s sync%s", agent.Title(e.Stream), with)
+	t.line("⏰ Starting %s sync%s", stream.Title, with)
 	switch {
 	case e.Resumed:
 		of := ""
@@ -257,7 +249,7 @@ func (t *Text) passStarted(e agent.PassStarted) {
 	default:
 		t.line("📅 Last sync: %s", e.From)
 	}
-	noun := records(e.Stream)
+	noun := stream.Noun
 	if !child {
 		noun += " to process"
 	}
@@ -273,35 +265,23 @@ func (t *Text) passStarted(e agent.PassStarted) {
 		t.line("🪟 Cut into %s, read side by side", plural(int64(e.Windows), "window"))
 	}
 	if t.bars != nil {
-		t.bars.start(e)
+		t.bars.start(e, stream.Title)
 	}
-}
-
-// records is the noun for a stream's records.
-func records(stream string) string {
-	switch stream {
-	case agent.Media:
-		return "media records"
-	case agent.Rooms:
-		return "room records"
-	case agent.OpenHouse:
-		return "open house records"
-	}
-	return "records"
 }
 
 // fetching, fetched and storedPage are the lines about a batch, or about several.
 
 func (t *Text) fetching(stream, feed, name, from string) {
-	what := agent.Title(stream)
-	if !agent.IsChild(stream) {
-		what = feed + " Property"
+	s := t.streams.Of(stream)
+	what := s.Title
+	if s.Listing { // of which there is a stream for each feed
+		what = feed + " " + s.Resource
 	}
 	t.batch("🔄 %s: Fetching %s from %s", name, what, cmp.Or(from, "the beginning"))
 }
 
 func (t *Text) fetched(stream, name string, n, again int) {
-	noun := records(stream)
+	noun := t.streams.Of(stream).Noun
 	if n == 1 {
 		noun = strings.TrimSuffix(noun, "s")
 	}
@@ -314,7 +294,7 @@ func (t *Text) fetched(stream, name string, n, again int) {
 
 func (t *Text) storedPage(name string, e agent.PageStored) {
 	skipped := ""
-	if agent.IsChild(e.Stream) {
+	if s := t.streams.Of(e.Stream); s.Child() {
 		t.batch("🔍 %s: %s valid records (%s skipped)", name, number(e.Processed), number(e.Skipped))
 		skipped = fmt.Sprintf(", Skipped: %s", number(e.Skipped))
 	}

@@ -14,6 +14,7 @@ import (
 
 	"resoagent/agent"
 	"resoagent/cmd/agent/console"
+	"resoagent/internal/catalog"
 )
 
 // The template package is html/template without calls of methods: those would make the
@@ -145,7 +146,7 @@ func functions() template.FuncMap {
 		"bits":    func(n uint64) string { return humanize.IBytes(n / 8) },
 		"percent": func(v float64) string { return fmt.Sprintf("%.2f%%", 100*v) },
 		"rate":    func(v float64) string { return humanize.CommafWithDigits(v, 0) + "/s" },
-		"title":   agent.Title,
+		"title":   func(stream string) string { return catalog.All().Of(stream).Title },
 		"rows":    func(s agent.StreamStatus) string { return dash(console.Rows(s)) },
 		"newest":  func(s agent.StreamStatus) string { return dash(console.Newest(s)) },
 		"between": func(g *agent.GapStatus) string { return console.Between(*g) },

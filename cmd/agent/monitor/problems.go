@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 )
 
 // mostProblems is how many are kept.
@@ -37,7 +38,7 @@ func (p *problems) observe(now time.Time, e agent.Event) {
 	case agent.Retrying:
 		text = fmt.Sprintf("%s: %v", e.What, e.Err)
 	case agent.RecordsRefused:
-		text = fmt.Sprintf("%s: %d records rejected, the first is %s: %s", agent.Title(e.Stream), e.Count, e.First, e.Reason)
+		text = fmt.Sprintf("%s: %d records rejected, the first is %s: %s", catalog.All().Of(e.Stream).Title, e.Count, e.First, e.Reason)
 	case agent.RunFinished:
 		if e.Err != nil && !errors.Is(e.Err, context.Canceled) {
 			text = "the run stopped: " + e.Err.Error()
