@@ -3,6 +3,7 @@ package harness
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json"
@@ -22,64 +23,96 @@ func AllFeeds() Feeds {
 	return Feeds{IDX: true, VOW: true, Media: simulator.VOW, Rooms: simulator.VOW, OpenHouse: simulator.VOW}
 }
 
+// Copy is a table and what it is a copy of.
+type Copy struct {
+	Table    string
+	Key      string // column of the key
+	Parent   string // column of the parent's key; "" for records without parents
+	Feed     simulator.Feed
+	Resource string
+	// Fields and their texts, as A=B, or "": of the records that have no row, and of
+	// those alone that have one.
+	Tombstone, Where string
+}
+
+// wants reports whether a record of the source has a row. listings are the
+// parents that there are.
+func (c *Copy) wants(parent string, record content, listings map[string]bool) bool {
+	return (c.Parent == "" || listings[parent]) && (c.Tombstone == "" || !record.is(c.Tombstone)) && (c.Where == "" || record.is(c.Where))
+}
+
+// stored are the table's rows: key, or parent/key, to content.
+func (c *Copy) stored(tb testing.TB, d *Database) map[string]content {
+	tb.Helper()
+	key := c.Key
+	if c.Parent != "" {
+		key = c.Parent + " || '/' || " + key
+	}
+	return stored(tb, d, fmt.Sprintf("SELECT %s, CAST(record AS text) FROM %s", key, d.Table(c.Table)))
+}
+
+// copies are the tables of the streams that are no extra ones, listings first.
+func (f *Feeds) copies() (listings, children []Copy) {
+	if f.IDX {
+		listings = append(listings, Copy{Table: "idx_property", Key: "listing_key", Feed: simulator.IDX, Resource: simulator.Property})
+	}
+	if f.VOW {
+		listings = append(listings, Copy{Table: "vow_property", Key: "listing_key", Feed: simulator.VOW, Resource: simulator.Property})
+	}
+	for _, c := range []Copy{
+		{
+			Table: "media", Parent: "resource_record_key", Key: "media_key",
+			Feed: f.Media, Resource: simulator.Media, Tombstone: "MediaStatus=Deleted", Where: "ResourceName=Property",
+		},
+		{Table: "propertyrooms", Parent: "listing_key", Key: "room_key", Feed: f.Rooms, Resource: simulator.PropertyRooms, Tombstone: "RoomStatus=Deleted"},
+		{Table: "openhouse", Parent: "listing_key", Key: "open_house_key", Feed: f.OpenHouse, Resource: simulator.OpenHouse},
+	} {
+		if c.Feed != "" {
+			children = append(children, c)
+		}
+	}
+	return listings, children
+}
+
 // Compare fails the test unless the destination holds exactly what the
 // simulator serves: each listing in each feed, each child of a listing that is
-// there, with its content, and nothing else.
-func Compare(tb testing.TB, s *Source, d *Database, f Feeds) {
+// there, with its content, and nothing else. extra are the tables of streams
+// that a test has made up.
+func Compare(tb testing.TB, s *Source, d *Database, f Feeds, extra ...Copy) {
 	tb.Helper()
+	properties, children := f.copies()
 	listings := make(map[string]bool)
-	for _, feed := range []struct {
-		feed simulator.Feed
-		on   bool
-	}{{simulator.IDX, f.IDX}, {simulator.VOW, f.VOW}} {
-		if !feed.on {
-			continue
-		}
-		want := truth(tb, s, feed.feed, simulator.Property, func(simulator.Row, content) bool { return true })
+	for _, c := range properties {
+		want := truth(tb, s, &c, nil)
 		for key := range want {
 			listings[key] = true
 		}
-		column := string(feed.feed)
-		got := stored(tb, d, fmt.Sprintf("SELECT listing_key, CAST(%s AS text) FROM %s WHERE %s IS NOT NULL", column, d.Table("property"), column))
-		same(tb, column+" listings", want, got)
+		same(tb, c.Table, want, c.stored(tb, d))
 	}
-	children(tb, s, d, f.Media, simulator.Media, "media", "resource_record_key", "media_key", listings)
-	children(tb, s, d, f.Rooms, simulator.PropertyRooms, "propertyrooms", "listing_key", "room_key", listings)
-	children(tb, s, d, f.OpenHouse, simulator.OpenHouse, "openhouse", "listing_key", "open_house_key", listings)
+	for _, c := range append(children, extra...) {
+		same(tb, c.Table, truth(tb, s, &c, listings), c.stored(tb, d))
+	}
 }
 
-func children(tb testing.TB, s *Source, d *Database, feed simulator.Feed, resource, table, parent, key string, listings map[string]bool) {
-	tb.Helper()
-	if feed == "" {
-		return
-	}
-	want := truth(tb, s, feed, resource, func(r simulator.Row, record content) bool {
-		deleted := record.is("MediaStatus", "Deleted") || record.is("RoomStatus", "Deleted")
-		ofListing := resource != simulator.Media || record.is("ResourceName", "Property")
-		return listings[r.Parent] && !deleted && ofListing
-	})
-	got := stored(tb, d, fmt.Sprintf("SELECT %s || '/' || %s, CAST(record AS text) FROM %s", parent, key, d.Table(table)))
-	same(tb, table, want, got)
-}
-
-// truth reads what the simulator serves: key, or parent/key, to content.
-func truth(tb testing.TB, s *Source, feed simulator.Feed, resource string, keep func(simulator.Row, content) bool) map[string]content {
+// truth reads what the simulator serves and the copy should have: key, or
+// parent/key, to content.
+func truth(tb testing.TB, s *Source, c *Copy, listings map[string]bool) map[string]content {
 	tb.Helper()
 	out := make(map[string]content)
-	err := s.Each(feed, resource, func(r simulator.Row) error {
+	err := s.Each(c.Feed, c.Resource, func(r simulator.Row) error {
 		record, err := read(r.JSON)
-		if err != nil || !keep(r, record) {
+		if err != nil || !c.wants(r.Parent, record, listings) {
 			return err
 		}
 		key := r.Key
-		if r.Parent != "" {
+		if c.Parent != "" {
 			key = r.Parent + "/" + r.Key
 		}
 		out[key] = record
 		return nil
 	})
 	if err != nil {
-		tb.Fatalf("read the simulator's %s: %v", resource, err)
+		tb.Fatalf("read the simulator's %s: %v", c.Resource, err)
 	}
 	return out
 }
@@ -113,8 +146,11 @@ func read(text []byte) (content, error) {
 	return c, nil
 }
 
-// is reports whether a field has this text as its value.
-func (c content) is(field, text string) bool { return string(c[field]) == `"`+text+`"` }
+// is reports whether a field has a text as its value, both as A=B.
+func (c content) is(condition string) bool {
+	field, text, _ := strings.Cut(condition, "=")
+	return string(c[field]) == `"`+text+`"`
+}
 
 // diff names the first field in which two records differ, or is "".
 func diff(want, got content) string {
