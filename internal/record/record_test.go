@@ -20,7 +20,7 @@ func read(tb testing.TB, s *Shape, text string) Record {
 }
 
 func TestRead(t *testing.T) {
-	r := read(t, Media(), `{"MediaKey": "m1", "LongDescription":null,"ResourceRecordKey":"W1","Order":3.0,`+
+	r := read(t, media(), `{"MediaKey": "m1", "LongDescription":null,"ResourceRecordKey":"W1","Order":3.0,`+
 		`"MediaModificationTimestamp":"2024-05-06T07:08:09.12345Z", "Permission":[null,"a"], "Nested":{"a":null},"MediaURL":null}`)
 	want := `{"MediaKey":"m1","ResourceRecordKey":"W1","Order":3.0,"MediaModificationTimestamp":"2024-05-06T07:08:09.12345Z",` +
 		`"Permission":[null,"a"],"Nested":{"a":null}}`
@@ -33,7 +33,7 @@ func TestRead(t *testing.T) {
 	if !r.Time.Equal(time.Date(2024, 5, 6, 7, 8, 9, 123450000, time.UTC)) {
 		t.Errorf("time %s", r.Time)
 	}
-	for i, c := range Media().Columns {
+	for i, c := range media().Columns {
 		switch v := r.Values[i]; c.Name {
 		case "media_order":
 			if (v != Value{"3", true}) {
@@ -50,7 +50,7 @@ func TestRead(t *testing.T) {
 // The hash tells records apart by content, not by their nulls.
 func TestHash(t *testing.T) {
 	const head = `{"ListingKey":"W1","ModificationTimestamp":"2024-01-01T00:00:00Z"`
-	a, b, c := read(t, Property(), head+`,"City":"A"}`), read(t, Property(), head+`,"City":"A","Town":null}`), read(t, Property(), head+`,"City":"B"}`)
+	a, b, c := read(t, listing(), head+`,"City":"A"}`), read(t, listing(), head+`,"City":"A","Town":null}`), read(t, listing(), head+`,"City":"B"}`)
 	if a.Hash != b.Hash || a.Hash == c.Hash {
 		t.Errorf("hashes %d, %d, %d", a.Hash, b.Hash, c.Hash)
 	}
@@ -83,7 +83,7 @@ func TestRejects(t *testing.T) {
 		{"a pair", `{"MediaKey":"m","X":"\ud83d\ude00 \\ud800 \\","MediaModificationTimestamp":"2024-01-01T00:00:00Z","ResourceRecordKey":"W"}`, "", "m"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := read(t, Media(), test.text)
+			r := read(t, media(), test.text)
 			if r.Reason != test.reason || r.Key != test.key || r.Repaired != "" {
 				t.Errorf("reason %q, key %q, repaired %q; want %q, %q", r.Reason, r.Key, r.Repaired, test.reason, test.key)
 			}
@@ -96,7 +96,7 @@ func TestRejects(t *testing.T) {
 
 // A rejected record with a timestamp is still a place to resume from.
 func TestRejectKeepsItsPlace(t *testing.T) {
-	r := read(t, Media(), `{"MediaKey":"m\u0000","MediaModificationTimestamp":"2024-01-01T00:00:00Z","ResourceRecordKey":"W"}`)
+	r := read(t, media(), `{"MediaKey":"m\u0000","MediaModificationTimestamp":"2024-01-01T00:00:00Z","ResourceRecordKey":"W"}`)
 	if r.Reason == "" || r.Time.IsZero() {
 		t.Errorf("reason %q, time %s; want both", r.Reason, r.Time)
 	}
@@ -104,7 +104,7 @@ func TestRejectKeepsItsPlace(t *testing.T) {
 
 func TestReadBrokenPage(t *testing.T) {
 	for _, text := range []string{``, `{`, `{"a"`, `{"a":`, `{"a":1`, `{"a":1,`, `{"a":tru}`, `{"a":"x`} {
-		_, err := Media().Read(jsontext.NewDecoder(strings.NewReader(text), DecodeOptions()...))
+		_, err := media().Read(jsontext.NewDecoder(strings.NewReader(text), DecodeOptions()...))
 		if err == nil {
 			t.Errorf("%q was read", text)
 		}
@@ -252,7 +252,7 @@ func TestSorted(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"ListingKey":"W1","ModificationTimestamp":"2024-01-01T00:00:00Z","ListPrice":2.0E7,"X":null}`))
 	f.Add([]byte(`{"ListingKey":"\ud800","ListingKey":3,"a\u0000":[{}]}`))
-	s := Property()
+	s := listing()
 	f.Fuzz(func(t *testing.T, text []byte) {
 		r, err := s.Read(jsontext.NewDecoder(strings.NewReader(string(text)), DecodeOptions()...))
 		if err != nil {

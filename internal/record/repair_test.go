@@ -51,7 +51,7 @@ func TestRepair(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			text := strings.TrimSuffix("{"+good+","+test.text, ",") + "}"
 			want := strings.TrimSuffix("{"+good+","+test.want, ",") + "}"
-			r := read(t, Media(), text)
+			r := read(t, media(), text)
 			if r.Reason != "" || r.Key != "m" {
 				t.Fatalf("rejected: %s", r.Reason)
 			}
@@ -64,7 +64,7 @@ func TestRepair(t *testing.T) {
 			if kept := string(r.Original) == text; kept != (test.said != "") {
 				t.Errorf("original kept: %t", kept)
 			}
-			if clean := read(t, Media(), string(r.JSON)); clean.Hash != r.Hash || clean.Repaired != "" || !reflect.DeepEqual(clean.Values, r.Values) || clean.Deleted != r.Deleted {
+			if clean := read(t, media(), string(r.JSON)); clean.Hash != r.Hash || clean.Repaired != "" || !reflect.DeepEqual(clean.Values, r.Values) || clean.Deleted != r.Deleted {
 				t.Errorf("the repaired form is read as %+v, the record was %+v", clean, r)
 			}
 		})
@@ -73,8 +73,8 @@ func TestRepair(t *testing.T) {
 
 // The columns see the repaired form too.
 func TestRepairedColumn(t *testing.T) {
-	r := read(t, Media(), "{"+good+",\"ImageSizeDescription\":\"Lar\\u0000gest\xff\"}")
-	for i, c := range Media().Columns {
+	r := read(t, media(), "{"+good+",\"ImageSizeDescription\":\"Lar\\u0000gest\xff\"}")
+	for i, c := range media().Columns {
 		if c.Name == "image_size_description" && r.Values[i] != (Value{"Largest\uFFFD", true}) {
 			t.Errorf("%+v", r.Values[i])
 		}
@@ -112,21 +112,21 @@ func TestLastMemberCounts(t *testing.T) {
 		{"inside, among many", `"X":{` + many(`"q":1,`, `"y":2`) + `}`, `"X":{` + strings.Replace(many("", ""), `"y":[1,2],`, "", 1) + `"y":2}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := read(t, Media(), "{"+good+","+test.text+"}")
+			r := read(t, media(), "{"+good+","+test.text+"}")
 			if diff := cmp.Diff("{"+good+","+test.want+"}", string(r.JSON)); diff != "" {
 				t.Errorf("JSON (-want +got):\n%s", diff)
 			}
-			if clean := read(t, Media(), string(r.JSON)); r.Repaired != "" || !reflect.DeepEqual(clean.Values, r.Values) || clean.Hash != r.Hash {
+			if clean := read(t, media(), string(r.JSON)); r.Repaired != "" || !reflect.DeepEqual(clean.Values, r.Values) || clean.Hash != r.Hash {
 				t.Errorf("%+v, and of the form without repeats %+v", r, clean)
 			}
 		})
 	}
-	r := read(t, Media(), `{"MediaKey":"1","ResourceRecordKey":"1","MediaModificationTimestamp":"2020-01-01T00:00:00Z","MediaStatus":"Deleted",`+
+	r := read(t, media(), `{"MediaKey":"1","ResourceRecordKey":"1","MediaModificationTimestamp":"2020-01-01T00:00:00Z","MediaStatus":"Deleted",`+
 		`"MediaKey":"2","ResourceRecordKey":"2","MediaModificationTimestamp":"2021-01-01T00:00:00Z","MediaStatus":"Active"}`)
 	if r.Key != "2" || r.Parent != "2" || r.Timestamp != "2021-01-01T00:00:00Z" || r.Deleted || r.Reason != "" {
 		t.Errorf("%+v", r)
 	}
-	if r := read(t, Media(), `{`+good+`,"MediaKey":null}`); r.Reason != "no MediaKey" {
+	if r := read(t, media(), `{`+good+`,"MediaKey":null}`); r.Reason != "no MediaKey" {
 		t.Errorf("reason %q of a key that is null at last", r.Reason)
 	}
 }
@@ -143,13 +143,13 @@ func TestReaderForgets(t *testing.T) {
 	}
 	texts = append(texts, `{`+good+many.String()+`}`)
 	texts = append(texts, texts...)
-	reader := Media().NewReader()
+	reader := media().NewReader()
 	for _, text := range texts {
 		r, err := reader.Read(jsontext.NewDecoder(strings.NewReader(text), DecodeOptions()...))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := read(t, Media(), text); !reflect.DeepEqual(r, want) {
+		if want := read(t, media(), text); !reflect.DeepEqual(r, want) {
 			t.Errorf("%.200s is read as %+v by a used reader, as %+v by a new one", text, r, want)
 		}
 	}
@@ -157,7 +157,7 @@ func TestReaderForgets(t *testing.T) {
 
 // More members than any record has are no record: each costs more memory than bytes.
 func TestTooManyMembers(t *testing.T) {
-	reader := Media().NewReader()
+	reader := media().NewReader()
 	for _, text := range []string{
 		`{` + good + `,` + strings.Repeat(`"":0,`, 200_000) + `"a":1}`, `{` + good + `,"X":{` + strings.Repeat(`"":0,`, 200_000) + `"a":1}}`,
 		`{` + good + strings.Repeat(`,"x":{"a":0,"b":0`, 3) + strings.Repeat(`,"":0`, 100_000) + strings.Repeat(`}`, 3) + `}`,
@@ -192,7 +192,7 @@ func FuzzRepair(f *testing.F) {
 	} {
 		f.Add([]byte(text))
 	}
-	s := Property()
+	s := listing()
 	f.Fuzz(func(t *testing.T, text []byte) {
 		r, err := s.Read(jsontext.NewDecoder(strings.NewReader(string(text)), DecodeOptions()...))
 		if err != nil || len(r.JSON) == 0 || r.JSON[0] != '{' || strings.HasPrefix(r.Reason, "ListingKey holds") || strings.HasPrefix(r.Reason, "ModificationTimestamp holds") {

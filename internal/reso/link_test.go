@@ -98,7 +98,7 @@ func TestLinkToElsewhere(t *testing.T) {
 		"Property?$skip=2":       "/odata/Property?$skip=2",
 	} {
 		asked = nil
-		_, err := c.Page(t.Context(), record.Query{Shape: record.Property(), Feed: "vow", Next: link}, func(record.Record) error { return nil })
+		_, err := c.Page(t.Context(), record.Query{Shape: shape("vow_property"), Feed: "vow", Next: link}, func(record.Record) error { return nil })
 		if reached != "" {
 			if err != nil || len(asked) != 1 || asked[0] != reached {
 				t.Errorf("%s: asked %q, %v; want %s", link, asked, err, reached)

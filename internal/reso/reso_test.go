@@ -22,6 +22,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
+	"resoagent/internal/catalog"
 	"resoagent/internal/record"
 )
 
@@ -38,7 +39,10 @@ func client(tb testing.TB, handler http.HandlerFunc) *Client {
 	return c
 }
 
-func query() record.Query { return record.Query{Shape: record.Property(), Feed: "vow", Top: 10} }
+// shape is that of a stream of the catalogue.
+func shape(stream string) *record.Shape { return catalog.All().Find(stream).Shape() }
+
+func query() record.Query { return record.Query{Shape: shape("vow_property"), Feed: "vow", Top: 10} }
 
 func keys(tb testing.TB, c *Client) (keys []string, err error) {
 	tb.Helper()
@@ -76,13 +80,13 @@ func TestFilter(t *testing.T) {
 		{"all", record.Query{All: true}, ""},
 		{"all of a filter", record.Query{All: true, Filter: "A eq 1"}, "A eq 1"},
 	} {
-		test.query.Shape = record.Property()
+		test.query.Shape = shape("vow_property")
 		got, err := filter(test.query)
 		if err != nil || got != test.want {
 			t.Errorf("%s: %v\n got %s\nwant %s", test.name, err, got, test.want)
 		}
 	}
-	hostile := record.Query{Shape: record.Property(), After: record.Cursor{Timestamp: "2024-01-01T00:00:00Z or true", Key: "x"}}
+	hostile := record.Query{Shape: shape("vow_property"), After: record.Cursor{Timestamp: "2024-01-01T00:00:00Z or true", Key: "x"}}
 	if _, err := filter(hostile); !errors.Is(err, record.ErrTimestamp) {
 		t.Errorf("a timestamp that would change the question: %v", err)
 	}
@@ -98,7 +102,7 @@ func TestEncode(t *testing.T) {
 func FuzzFilter(f *testing.F) {
 	f.Add("2024-01-01T00:00:00Z", "W'1", false)
 	f.Fuzz(func(t *testing.T, timestamp, key string, byKey bool) {
-		text, err := filter(record.Query{Shape: record.Property(), After: record.Cursor{Timestamp: timestamp, Key: key}, ByKey: byKey, From: timestamp})
+		text, err := filter(record.Query{Shape: shape("vow_property"), After: record.Cursor{Timestamp: timestamp, Key: key}, ByKey: byKey, From: timestamp})
 		if err != nil {
 			return
 		}
@@ -398,14 +402,14 @@ func TestMoreThanAsked(t *testing.T) {
 		t.Errorf("%d records, %v", len(names), err)
 	}
 	n := 0
-	_, err = c.Page(t.Context(), record.Query{Shape: record.Property(), Feed: "vow", Next: "?x"}, func(record.Record) error { n++; return nil })
+	_, err = c.Page(t.Context(), record.Query{Shape: shape("vow_property"), Feed: "vow", Next: "?x"}, func(record.Record) error { n++; return nil })
 	if err != nil || n != sent+1 {
 		t.Errorf("by a link: %d records, %v", n, err)
 	}
 	endless := client(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"value":[`+strings.Repeat("{},", mostByLink)+`{}]}`)
 	})
-	_, err = endless.Page(t.Context(), record.Query{Shape: record.Property(), Feed: "vow", Next: "?x"}, func(record.Record) error { return nil })
+	_, err = endless.Page(t.Context(), record.Query{Shape: shape("vow_property"), Feed: "vow", Next: "?x"}, func(record.Record) error { return nil })
 	var e *Error
 	if !errors.As(err, &e) || e.Temporary() || !strings.Contains(err.Error(), "more than 1000000 records") {
 		t.Errorf("by a link, without end: %v", err)
@@ -588,7 +592,7 @@ func BenchmarkPage(b *testing.B) {
 	for b.Loop() {
 		_, cancel := context.WithCancelCause(b.Context())
 		in := &body{in: io.NopCloser(strings.NewReader(text.String())), clock: newStallClock(0, cancel), cancel: cancel, ctx: b.Context(), limit: maxPageBytes}
-		p := page{resource: "Media", shape: record.Media(), body: in, yield: func(record.Record) error { return nil }}
+		p := page{resource: "Media", shape: shape("media"), body: in, yield: func(record.Record) error { return nil }}
 		if err := p.read(b.Context()); err != nil {
 			b.Fatal(err)
 		}
@@ -681,7 +685,7 @@ func FuzzPage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		_, cancel := context.WithCancelCause(t.Context())
 		b := &body{in: io.NopCloser(strings.NewReader(string(text))), clock: newStallClock(0, cancel), cancel: cancel, ctx: t.Context(), limit: maxPageBytes}
-		p := page{resource: "Property", shape: record.Property(), body: b, yield: func(record.Record) error { return nil }}
+		p := page{resource: "Property", shape: shape("vow_property"), body: b, yield: func(record.Record) error { return nil }}
 		err := p.read(t.Context())
 		var e *Error
 		if err != nil && !errors.As(err, &e) {
