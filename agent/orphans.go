@@ -1,13 +1,11 @@
 package agent
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"slices"
 
 	"resoagent/checkpoint"
-	"resoagent/internal/record"
 )
 
 // A listing may come later than its children, or come back after it had left. Its
@@ -21,14 +19,7 @@ const (
 	// orphanChunk is how many parents are looked up in one go: enough for several
 	// questions, and no memory to speak of.
 	orphanChunk = 1000
-	// anewShare: where more than one in so many of all listings are new to a child
-	// stream, reading all of it again costs less than asking for their children.
-	anewShare = 20
 )
-
-// fewNew is how many new listings are few however many there are in all: their
-// children are one question.
-func (c *Config) fewNew() int { return cmp.Or(c.anewFrom, errandKeys) }
 
 // owe notes, for each child stream that has begun, listings that the exact index
 // lacks. One that has not begun will read all of its records anyway.
@@ -72,11 +63,17 @@ func (g *gathered) owedBy() map[string][]string {
 func (a *Agent) bringHome(ctx context.Context, runID string, st *standing) (checkpoint.Counters, error) {
 	ready := 0
 	err := a.eachReady(ctx, st, func(parents []string) error { ready += len(parents); return nil })
-	if err != nil || ready == 0 {
+	if err != nil {
 		return checkpoint.Counters{}, err
 	}
 	if ready > max(a.config.fewNew(), int(a.keys.Stats().Keys/anewShare)) { //nolint:gosec // far below the limit
-		return checkpoint.Counters{}, a.beginAnew(ctx, st, ready)
+		if err := a.oweAnew(ctx, runID, st, ready); err != nil {
+			return checkpoint.Counters{}, err
+		}
+		ready = 0
+	}
+	if st.anew, err = a.owedAnew(ctx, st); err != nil || ready == 0 {
+		return checkpoint.Counters{}, err
 	}
 	e := a.errands(runID)
 	err = a.eachReady(ctx, st, func(parents []string) error {
@@ -117,23 +114,4 @@ func (a *Agent) eachReady(ctx context.Context, st *standing, do func(parents []s
 			return err
 		}
 	}
-}
-
-// beginAnew has the stream read from its beginning in place of asking for the
-// children of so many listings. That it must be is part of the stream's state in
-// both stores from the same transactions on that strike the listings off: behind a
-// crash either they are still on the list, or the state says so. A forced pass
-// takes it over when it begins, and an interrupted one goes on as forced.
-func (a *Agent) beginAnew(ctx context.Context, st *standing, ready int) error {
-	a.notice(false, "%s: %d listings are new, more than one in %d: all of it is read again, as with --force", st.stream.name, ready, anewShare)
-	l := a.ledger(st)
-	return a.eachReady(ctx, st, func(parents []string) error {
-		g := &record.Group{Stream: st.stream.name, Shape: st.stream.shape, Arrived: parents}
-		_, err := l.commit(ctx, g, newRetrier("destination, "+st.stream.name, a.config.RetryFor, a.observe),
-			func(s checkpoint.Stream) (checkpoint.Stream, error) {
-				s.Anew = true
-				return s, nil
-			})
-		return err
-	})
 }

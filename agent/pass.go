@@ -27,20 +27,23 @@ type standing struct {
 	expect uint64 // the destination's sequence
 	next   uint64 // above both stores' sequences
 	settle bool   // the state file says something else, see Agent.settle
+	anew   string // the debt that the next pass pays; "" for none
 }
 
 // begin decides what the pass does: go on with one that was interrupted, fetch
 // everything again, or fetch what has changed since the position.
 func (st *standing) begin(force bool, lookback time.Duration, now time.Time) (resumed bool) {
 	s := &st.state
-	if s.Pass != nil && (s.Pass.Forced || !force) {
+	if owed := st.anew != "" && (s.Pass == nil || s.Pass.Anew != st.anew); owed {
+		force = true
+	} else if s.Pass != nil && (s.Pass.Forced || !force) {
 		return true
 	}
 	s.Counters = checkpoint.Counters{}
 	outOfTheFuture(s, now)
 	switch {
 	case force:
-		s.Pass, s.Anew = &checkpoint.Pass{Full: true, Forced: true}, false
+		s.Pass = &checkpoint.Pass{Full: true, Forced: true, Anew: st.anew}
 	case s.Position == nil:
 		s.Pass = &checkpoint.Pass{Full: true}
 	default:
@@ -204,8 +207,12 @@ func (a *Agent) walks(ctx context.Context, st *standing, work *passWork) error {
 		w.check = func(ctx, write context.Context) (err error) { short, err = c.run(ctx, write); return err }
 	}
 	w.end = func(s *checkpoint.Stream) error { endPass(s, short, a.now()); return nil }
+	w.paid = paid(st.stream.name, p)
 	err = a.walk(ctx, f, w)
 	work.add(f, w)
+	if err == nil {
+		st.anew = ""
+	}
 	if err == nil && p.Forced && short.counted && st.state.Miscount > 0 {
 		a.notice(true, "%s: a walk by time and one by key both ended, and the source still counts %d records more than came: that is taken for its miscount, and only what exceeds it will be a gap",
 			st.stream.name, st.state.Miscount)

@@ -146,7 +146,6 @@ func (a *Agent) syncStream(ctx context.Context, report *Report, st *standing, fo
 		if err != nil {
 			return err
 		}
-		force = force || st.state.Anew
 		crashpoint.At(crashpoint.ErrandDone)
 	}
 	err = a.passes(ctx, report, st, force)
@@ -168,10 +167,10 @@ func (a *Agent) passes(ctx context.Context, report *Report, st *standing, force 
 		}
 		crashpoint.At(crashpoint.PassDone)
 		report.Passes = append(report.Passes, pass)
-		if !pass.behind && !st.state.Anew {
+		if !pass.behind {
 			return nil
 		}
-		force = st.state.Anew // a forced pass that went on has not been this one
+		force = false
 	}
 }
 

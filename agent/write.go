@@ -55,6 +55,8 @@ type writer struct {
 	left    []string            // but for these, of which it had to leave some out
 	fetched checkpoint.Counters // of the errand
 
+	paid map[string][]string // what the walk's end strikes off, see record.Group.Paid
+
 	page checkpoint.Counters // of the page under way, over the groups it is spread over
 }
 
@@ -253,6 +255,7 @@ func (w *writer) toGroup(gathered *gathered, done bool) *record.Group {
 		w.left = append(w.left, g.Orphans...)
 	}
 	if done {
+		g.Paid = w.paid
 		g.Arrived = slices.DeleteFunc(slices.Clone(w.arrived), func(p string) bool { return slices.Contains(w.left, p) })
 	}
 	return g

@@ -62,8 +62,6 @@ type Stream struct {
 	// Miscount is how many records the source counted in the last forced pass that
 	// it sent neither by time nor by key: its counts are too high by that.
 	Miscount int64 `json:"miscount,omitempty"`
-	// Anew: so many of its parents are new that the next pass begins as a forced one.
-	Anew bool `json:"anew,omitempty"`
 	// RejectRules is the version of what makes a record a reject by which the
 	// stream's rejects have been looked at.
 	RejectRules int `json:"reject_rules,omitempty"`
@@ -94,7 +92,10 @@ type Pass struct {
 	StartedAt time.Time `json:"started_at"`
 	Full      bool      `json:"full"`   // from the beginning: ends only when nothing is left by count
 	Forced    bool      `json:"forced"` // rewrites what differs, also if it looks newer
-	Place               // where the pass stands; with Windows, where those begin
+	// Anew is the debt that a forced pass pays: it began when so many listings were
+	// new that their children were not asked for by key. "" for none.
+	Anew  string `json:"anew,omitempty"`
+	Place        // where the pass stands; with Windows, where those begin
 	// Again is the timestamp up to which the pass reads a second time what the
 	// one before it has read (--lookback); "" for none.
 	Again string `json:"again,omitempty"`

@@ -26,6 +26,12 @@ func (d *Destination) aside(ctx context.Context, tx pgx.Tx, g *record.Group) err
 			return err
 		}
 	}
+	for stream, names := range g.Paid {
+		_, err := tx.Exec(ctx, `DELETE FROM `+d.table("agent_orphan")+` WHERE stream = $1 AND parent_key = ANY($2::text[])`, stream, names)
+		if err != nil {
+			return err
+		}
+	}
 	if len(g.Arrived) > 0 {
 		_, err := tx.Exec(ctx, `DELETE FROM `+d.table("agent_orphan")+`
 			WHERE stream = $1 AND parent_key = ANY($2::text[]) AND parent_key <> ALL($3::text[])`, g.Stream, g.Arrived, append([]string{}, g.Orphans...))

@@ -17,7 +17,7 @@ func (d *Destination) Figures(ctx context.Context, of []record.Holding) (f recor
 		tables = append(tables, s.Table)
 	}
 	err = d.row(ctx, `SELECT
-		(SELECT count(*) FROM (SELECT DISTINCT parent_key FROM `+d.table("agent_orphan")+`) t),
+		(SELECT count(*) FROM (SELECT DISTINCT parent_key FROM `+d.table("agent_orphan")+` WHERE stream NOT LIKE '`+record.DebtPrefix+`%') t),
 		(SELECT count(*) FROM `+d.table("agent_reject")+` WHERE repaired IS NULL),
 		(SELECT count(*) FROM `+d.table("agent_reject")+` WHERE repaired IS NOT NULL),
 		(SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c

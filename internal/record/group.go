@@ -117,6 +117,8 @@ type Group struct {
 	// Owed are, by child stream, parents that are new here: that stream's children of
 	// theirs are still to be asked for, however old they are. Unique and sorted.
 	Owed map[string][]string
+	// Paid are struck off from the same list.
+	Paid map[string][]string
 	// Arrived are parents whose children are all stored once this group is: what
 	// waited for them is struck off, but for those among Orphans.
 	Arrived []string
@@ -137,6 +139,10 @@ type Group struct {
 	// It may be called again when the group is replayed.
 	Mark func(*Group) (Mark, error)
 }
+
+// DebtPrefix stands before a stream's name where the list of orphans' parents has
+// no parent, but that the stream is owed a pass from its beginning.
+const DebtPrefix = "anew:"
 
 // Kept is what is kept of a listed record's bytes, at most so many. The source has
 // looked for tokens in those of which it said itself that they are to be listed.

@@ -183,6 +183,13 @@ func (w *writer) aside(ctx context.Context) error {
 			return err
 		}
 	}
+	for stream, names := range w.g.Paid {
+		for _, name := range names {
+			if _, err := w.tx.ExecContext(ctx, `DELETE FROM agent_orphan WHERE stream = ? AND parent_key = ?`, stream, name); err != nil {
+				return err
+			}
+		}
+	}
 	for _, p := range w.g.Arrived {
 		if slices.Contains(w.g.Orphans, p) {
 			continue

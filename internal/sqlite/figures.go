@@ -12,10 +12,10 @@ const countUpTo = 512 << 20
 
 // Figures tells what the destination holds, and how large it is.
 func (d *Destination) Figures(ctx context.Context, of []record.Holding) (f record.Figures, err error) {
-	err = d.db.QueryRowContext(ctx, `SELECT (SELECT count(DISTINCT parent_key) FROM agent_orphan),
+	err = d.db.QueryRowContext(ctx, `SELECT (SELECT count(DISTINCT parent_key) FROM agent_orphan WHERE stream NOT LIKE ? || '%'),
 		(SELECT count(*) FROM agent_reject WHERE repaired IS NULL),
 		(SELECT count(*) FROM agent_reject WHERE repaired IS NOT NULL),
-		(SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size())`).Scan(&f.OrphanParents, &f.Rejects, &f.Repaired, &f.Bytes)
+		(SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size())`, record.DebtPrefix).Scan(&f.OrphanParents, &f.Rejects, &f.Repaired, &f.Bytes)
 	if err != nil {
 		return f, wrap("look at destination", err)
 	}
