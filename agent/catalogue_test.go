@@ -239,6 +239,28 @@ func TestMadeUpStreamsAreTold(t *testing.T) {
 	})
 }
 
+// The examination asks for them too.
+func TestMadeUpStreamsAreExamined(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, db *harness.Database) {
+		s := madeUpSetup(t, db)
+		s.mustSync(t)
+		findings, err := agent.Examine(t.Context(), s.config, agent.Examination{})
+		must(t, err)
+		var found []string
+		for _, f := range findings {
+			if found = append(found, f.Name); f.State == agent.FindingFailure || f.State == agent.FindingWarning {
+				t.Errorf("%+v", f)
+			}
+		}
+		for _, name := range []string{"showing.page", "showing.keyset", "office.order"} {
+			if !slices.Contains(found, name) {
+				t.Errorf("%s was not looked at", name)
+			}
+		}
+	})
+}
+
 // Listings that appear bring the children that were passed by.
 func TestMadeUpOrphansComeHome(t *testing.T) {
 	t.Parallel()
