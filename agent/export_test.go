@@ -1,6 +1,4 @@
 package agent
 
-import "resoagent/internal/catalog"
-
-// SetCatalogue has an agent know other streams than the catalogue's.
-func (c *Config) SetCatalogue(streams catalog.Catalogue) { c.catalogue = streams }
+// SetFewNew sets how many new listings are few, see fewNew.
+func (c *Config) SetFewNew(n int) { c.anewFrom = n }

@@ -85,7 +85,7 @@ func TestOrphansComeHome(t *testing.T) {
 				if report.Totals.Written != 60 {
 					t.Errorf("the run wrote %d records, want the 60 photos", report.Totals.Written)
 				}
-				if home := of[agent.OrphansHome](s.log); len(home) != 1 || home[0].Parents != 30 {
+				if home := of[agent.OrphansHome](s.log); len(home) != 3 || home[0].Stream != catalog.Media || home[0].Parents != 30 {
 					t.Errorf("told of %+v", home)
 				}
 				logged := db.Strings(t, "SELECT CAST(total_successful AS text), '' FROM "+db.Table("synclog")+" ORDER BY id DESC LIMIT 1")
@@ -107,6 +107,7 @@ func TestThousandsOfOrphans(t *testing.T) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
 		s.config.Sizes["media"].Page, s.config.Sizes["media"].Batch = 2000, 100
 		s.config.Sizes["property"].Page = 2000
+		s.config.SetFewNew(10_000)
 		appear := s.orphans(t, 5000)
 		s.mustSync(t)
 		appear()
@@ -134,6 +135,7 @@ func TestOrphansSurviveCrashes(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, db *harness.Database) {
 		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+		s.config.SetFewNew(1000)
 		appear := s.orphans(t, 250)
 		s.mustSync(t)
 		appear()
