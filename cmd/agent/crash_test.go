@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
 )
@@ -67,7 +67,7 @@ func TestKillAndResume(t *testing.T) {
 		if n := db.Count(t, "SyncLog", ""); n != 1 {
 			t.Errorf("SyncLog has %d rows, want 1", n)
 		}
-		all := int64(s.source.Count(simulator.IDX, simulator.Property)) + db.Count(t, "property", "vow IS NOT NULL") +
+		all := int64(s.source.Count(simulator.IDX, simulator.Property)) + db.Count(t, "vow_property", "") +
 			db.Count(t, "media", "") + db.Count(t, "propertyrooms", "") + db.Count(t, "openhouse", "")
 		if n := db.Count(t, "SyncLog", fmt.Sprintf("total_processed = %d", all)); n != 1 {
 			t.Errorf("SyncLog: %v, want %d processed", db.Strings(t, "SELECT total_processed FROM "+db.Table("SyncLog")), all)
@@ -78,8 +78,8 @@ func TestKillAndResume(t *testing.T) {
 // stored is how many records are in the destination.
 func (s *setup) stored(tb testing.TB) (n int64) {
 	tb.Helper()
-	for table, where := range map[string]string{"property": "idx IS NOT NULL", "Property": "vow IS NOT NULL", "media": "", "propertyrooms": "", "openhouse": ""} {
-		n += s.db.Count(tb, table, where)
+	for _, stream := range catalog.All() {
+		n += s.db.Count(tb, stream.Table, "")
 	}
 	return n
 }
@@ -222,7 +222,7 @@ func TestDemo(t *testing.T) {
 	if code := c.wait(t); code != 0 {
 		t.Fatalf("exit %d:\n%s", code, c.output())
 	}
-	for _, text := range []string{"=== SYNC COMPLETED ===", "$ agent status", "Where are the most homes", agent.VOWProperty, "average_price"} {
+	for _, text := range []string{"=== SYNC COMPLETED ===", "$ agent status", "Where are the most homes", "vow_property", "average_price"} {
 		if !strings.Contains(strings.ToLower(c.output()), strings.ToLower(text)) {
 			t.Errorf("no %q in:\n%s", text, c.output())
 		}

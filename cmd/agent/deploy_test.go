@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
 )
@@ -68,8 +69,8 @@ func (s *setup) environmentOf(tb testing.TB, example []string) (env []string) {
 	}
 	// Not in the examples: the tests' schema, and no delays.
 	env = append(env, "AGENT_SCHEMA="+s.db.Schema)
-	for _, kind := range []string{"PROPERTY", "MEDIA", "ROOMS", "OPENHOUSE"} {
-		env = append(env, "AGENT_"+kind+"_THROTTLE=0")
+	for _, stream := range catalog.All().Settings() {
+		env = append(env, "AGENT_"+strings.ToUpper(stream.Settings)+"_THROTTLE=0")
 	}
 	return env
 }

@@ -18,10 +18,6 @@ import (
 // mostResident is what a process may have in memory, whatever the source sends.
 const mostResident = 128 << 20
 
-// mostInSQLite is that of listings of 7 MiB each in SQLite, which reads the whole JSON
-// for each index of the view idx_listing.
-const mostInSQLite = 256 << 20
-
 // peak is the most that a process has had in memory so far, or 0 if it is gone.
 func peak(pid int) (bytes int64) {
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // none: it is gone
@@ -77,10 +73,6 @@ func TestFloods(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			harness.Each(t, func(t *testing.T, db *harness.Database) {
-				bound := int64(mostResident)
-				if name == "large records" && !db.Postgres {
-					bound = mostInSQLite
-				}
 				s := newSetup(t, simulator.Options{Seed: 5, Properties: 20, MediaPerListing: -1}, db)
 				test.flood.Kind = simulator.Flood
 				s.source.Set(func(f *simulator.Faults) {
@@ -106,7 +98,7 @@ func TestFloods(t *testing.T) {
 						most = max(most, peak(c.Process.Pid))
 					}
 				}
-				if most > bound || most == 0 {
+				if most > mostResident || most == 0 {
 					t.Errorf("%d MiB of memory", most>>20)
 				}
 				if !strings.Contains(c.output(), test.says) {

@@ -36,7 +36,7 @@ func TestGapIsSaid(t *testing.T) {
 		}
 	}
 	c = start(t, s.args("--vow", "--force")...)
-	if code := c.wait(t); code != exitDone || s.db.Count(t, "property", "") != 202 {
-		t.Errorf("behind a forced sync: exit code %d, %d listings:\n%s", code, s.db.Count(t, "property", ""), c.output())
+	if code := c.wait(t); code != exitDone || s.db.Count(t, "vow_property", "") != 202 {
+		t.Errorf("behind a forced sync: exit code %d, %d listings:\n%s", code, s.db.Count(t, "vow_property", ""), c.output())
 	}
 }

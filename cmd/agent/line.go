@@ -79,6 +79,9 @@ func (l *commandLine) unknownFlag(top *ffcli.Command, name string) error {
 	if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" || name[0] == '-' {
 		return fmt.Errorf("%w: a flag is written --name, --name VALUE or --name=VALUE, in small letters; see '%s --help'", errUsage, path)
 	}
+	if why := gone(name); why != "" {
+		return fmt.Errorf("%w: %s", errUsage, why)
+	}
 	if near := nearest(name, flagNames(l.command.FlagSet)); near != "" {
 		return fmt.Errorf("%w: '%s' has no flag --%s; did you mean --%s?", errUsage, path, name, near)
 	}
@@ -177,6 +180,10 @@ func (r *root) warnOfVariables(top, selected *ffcli.Command) {
 		variable, _, _ := strings.Cut(entry, "=")
 		rest, ours := strings.CutPrefix(variable, variablePrefix+"_")
 		if !ours || known[variable] || len(rest) < 5 {
+			continue
+		}
+		if why := gone(rest); why != "" {
+			_, _ = fmt.Fprintf(r.stderr, "agent: warning: the environment variable %s: %s\n", variable, why)
 			continue
 		}
 		if near := nearestSpelling(rest, names); near != "" {

@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"resoagent/agent"
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
 )
@@ -158,8 +159,9 @@ func (s *setup) args(more ...string) []string {
 		"sync", "--source-url", s.source.URL, "--idx-token", simulator.DefaultIDXToken, "--vow-token", simulator.DefaultVOWToken,
 		"--database-url", s.db.URL, "--schema", s.db.Schema, "--state-dir", s.dir, "--retry-for", "20s",
 	}
-	for _, stream := range []string{"property", "media", "rooms", "openhouse"} {
-		args = append(args, "--"+stream+"-batch-size", "100", "--"+stream+"-db-batch-size", "30", "--"+stream+"-throttle", "0")
+	for _, stream := range catalog.All().Settings() {
+		name := "--" + stream.Settings
+		args = append(args, name+"-batch-size", "100", name+"-db-batch-size", "30", name+"-throttle", "0")
 	}
 	return append(args, more...)
 }

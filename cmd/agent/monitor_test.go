@@ -110,7 +110,7 @@ func TestMetrics(t *testing.T) {
 	}
 	orphans := float64(s.db.Int(t, "SELECT count(DISTINCT parent_key) FROM "+s.db.Table("agent_orphan")))
 	for name, want := range map[string]float64{
-		`resoagent_records_total{result="written", stream="vow_property"}`: float64(s.db.Count(t, "property", "vow IS NOT NULL")),
+		`resoagent_records_total{result="written", stream="vow_property"}`: float64(s.db.Count(t, "vow_property", "")),
 		`resoagent_records_total{result="written", stream="media"}`:        float64(s.db.Count(t, "media", "")),
 		`resoagent_records_total{result="failed", stream="vow_property"}`:  1,
 		`resoagent_records_repaired_total{stream="vow_property"}`:          1,
@@ -123,7 +123,7 @@ func TestMetrics(t *testing.T) {
 		`resoagent_runs_total{result="done"}`:                              1,
 		`resoagent_runs_total{result="failed"}`:                            0,
 		`resoagent_source_requests_total`:                                  float64(traffic.Requests),
-		`resoagent_keyset_keys`:                                            float64(s.db.Count(t, "property", "")),
+		`resoagent_keyset_keys`:                                            float64(s.db.Count(t, "vow_property", "")),
 		`resoagent_state_file_bytes`:                                       float64(file.Size()),
 		`resoagent_rejects`:                                                float64(s.db.Count(t, "agent_reject", "repaired IS NULL")),
 		`resoagent_orphan_parents`:                                         orphans,

@@ -63,7 +63,7 @@ func (s *settings) register(set *flag.FlagSet, env environment) {
 	fs.StringVar(&c.VOWToken, "vow-token", "", "the VOW feed's `token` itself")
 	for _, stream := range catalog.All() {
 		if stream.Filter != "" {
-			fs.Var(&filterSetting{c.Filters, stream.Name}, stream.Flag+"-filter", "extra OData `filter` for "+stream.Help)
+			fs.Var(&filterSetting{c.Filters, stream.Name}, stream.Flag+"-filter", "extra OData `filter` for "+stream.Flag)
 		}
 	}
 	fs.StringVar(&c.CAFile, "ca-file", "", "`file` with an extra root certificate (PEM)")

@@ -91,7 +91,9 @@ func (e *lineError) explain(fs *flag.FlagSet) error {
 	name = strings.ReplaceAll(strings.TrimPrefix(name, strings.ToLower(variablePrefix)+"_"), "_", "-")
 	f := fs.Lookup(name)
 	near := nearest(name, flagNames(fs))
-	switch {
+	switch why := gone(name); {
+	case f == nil && why != "":
+		return fmt.Errorf("%w: %s: %s", errUsage, where, why)
 	case f != nil && label(f).refused:
 		return fmt.Errorf("%w: %s: %s takes %s", errUsage, where, name, orOther(kindOf(label(f))))
 	case f != nil && rest != "" && rest[0] != ' ':

@@ -37,7 +37,7 @@ func TestStatusNamesADeadDatabaseFirst(t *testing.T) {
 	}
 	c, url := s.serving(t, "--every", "20s", "--retry-for", "6s")
 	c.until(t, "=== MEDIA SYNC")
-	until(t, func() bool { return s.stream(t, agent.Media).Rate != nil }, "no rate")
+	until(t, func() bool { return s.stream(t, "media").Rate != nil }, "no rate")
 	server.Stop()
 
 	var first agent.Status

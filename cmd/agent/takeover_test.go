@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/pgtest"
 	"resoagent/internal/simulator"
@@ -27,8 +28,8 @@ func TestTakeOverOfAnOwnerThatIsLost(t *testing.T) {
 				direct := *s.db
 				// With a trigger each row of a COPY goes in when it comes, not many at once.
 				s.db.Exec(t, `CREATE FUNCTION `+s.db.Table("pass")+`() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NEW; END$$`)
-				for _, table := range []string{"property", "media", "propertyrooms", "openhouse"} {
-					s.db.Exec(t, `CREATE TRIGGER pass BEFORE INSERT ON `+s.db.Table(table)+` FOR EACH ROW EXECUTE FUNCTION `+s.db.Table("pass")+`()`)
+				for _, stream := range catalog.All() {
+					s.db.Exec(t, `CREATE TRIGGER pass BEFORE INSERT ON `+s.db.Table(stream.Table)+` FOR EACH ROW EXECUTE FUNCTION `+s.db.Table("pass")+`()`)
 				}
 				if pooled {
 					s.db.URL = pgtest.Pooler(t, proxy.URL())
@@ -39,7 +40,7 @@ func TestTakeOverOfAnOwnerThatIsLost(t *testing.T) {
 					t.Fatal(err)
 				}
 				// The moment is that of a group: the claim has commits of its own.
-				until(t, func() bool { return s.db.Count(t, "property", "") > 0 }, "nothing was stored")
+				until(t, func() bool { return s.db.Count(t, "idx_property", "") > 0 }, "nothing was stored")
 				proxy.FreezeAt(at)
 				<-proxy.Frozen()
 				lost := time.Now()

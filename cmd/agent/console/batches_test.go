@@ -16,20 +16,20 @@ import (
 // the last ten of them read again by --lookback.
 func walkPages(t *Text, pages int, each time.Duration, window int) {
 	total := int64(100 * pages)
-	t.Observe(agent.PassStarted{Stream: agent.Media, Full: true, Total: &total})
+	t.Observe(agent.PassStarted{Stream: "media", Full: true, Total: &total})
 	for n := 1; n <= pages; n++ {
-		t.Observe(agent.PageStarted{Stream: agent.Media, Page: n, From: "T", Window: window})
+		t.Observe(agent.PageStarted{Stream: "media", Page: n, From: "T", Window: window})
 		time.Sleep(each)
-		t.Observe(agent.PageFetched{Stream: agent.Media, Page: n, Records: 100, ReadAgain: 1, Window: window})
+		t.Observe(agent.PageFetched{Stream: "media", Page: n, Records: 100, ReadAgain: 1, Window: window})
 		if n%10 == 0 {
-			t.Observe(agent.RecordsRefused{Stream: agent.Media, Page: n, Batch: 1, First: "a", Last: "b", Count: 2, Reason: "no\nkey"})
+			t.Observe(agent.RecordsRefused{Stream: "media", Page: n, Batch: 1, First: "a", Last: "b", Count: 2, Reason: "no\nkey"})
 		}
 		t.Observe(agent.PageStored{
-			Stream: agent.Media, Page: n, Processed: 90, Successful: 88, Failed: 2, Skipped: 10, Done: int64(100 * n), Total: &total,
+			Stream: "media", Page: n, Processed: 90, Successful: 88, Failed: 2, Skipped: 10, Done: int64(100 * n), Total: &total,
 			SkippedInAll: int64(10 * n), Window: window,
 		})
 	}
-	t.Observe(agent.PassFinished{})
+	t.Observe(agent.PassFinished{PassReport: agent.PassReport{Stream: "media"}})
 }
 
 // Off a terminal a stream has at most one report each two seconds, whatever the
@@ -69,12 +69,12 @@ func TestBatchesAreToldInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out guarded
 		text := NewText(&out, Options{})
-		text.Observe(agent.PageStarted{Stream: agent.Media, Page: 1, Window: 1})
+		text.Observe(agent.PageStarted{Stream: "media", Page: 1, Window: 1})
 		for window, n := range []int{3, 4} {
 			for page := 1; page <= n; page++ {
-				text.Observe(agent.PageStarted{Stream: agent.Media, Page: page, Window: window + 2})
-				text.Observe(agent.PageFetched{Stream: agent.Media, Page: page, Records: 10, Window: window + 2})
-				text.Observe(agent.PageStored{Stream: agent.Media, Page: page, Processed: 10, Successful: 10, Window: window + 2})
+				text.Observe(agent.PageStarted{Stream: "media", Page: page, Window: window + 2})
+				text.Observe(agent.PageFetched{Stream: "media", Page: page, Records: 10, Window: window + 2})
+				text.Observe(agent.PageStored{Stream: "media", Page: page, Processed: 10, Successful: 10, Window: window + 2})
 			}
 		}
 		time.Sleep(lull - time.Millisecond)

@@ -46,28 +46,28 @@ func events() []agent.Event {
 	return []agent.Event{
 		agent.RunStarted{ID: "r", At: now(), Streams: agent.Streams()},
 		agent.Notice{Text: "something to know"},
-		agent.LastSync{Positions: map[string]string{agent.IDXProperty: "2024-01-14T15:45:00Z"}},
-		agent.PassStarted{Stream: agent.IDXProperty, Feed: "idx", From: "2024-01-14T15:45:00Z", Total: &total},
-		agent.PageStarted{Stream: agent.IDXProperty, Feed: "idx", Page: 1, From: "2024-01-14T15:45:00Z"},
-		agent.PageFetched{Stream: agent.IDXProperty, Page: 1, Records: 5000},
+		agent.LastSync{Positions: map[string]string{"idx_property": "2024-01-14T15:45:00Z"}},
+		agent.PassStarted{Stream: "idx_property", Feed: "idx", From: "2024-01-14T15:45:00Z", Total: &total},
+		agent.PageStarted{Stream: "idx_property", Feed: "idx", Page: 1, From: "2024-01-14T15:45:00Z"},
+		agent.PageFetched{Stream: "idx_property", Page: 1, Records: 5000},
 		agent.Retrying{What: "source, idx_property", Attempt: 1, Wait: 1500 * time.Millisecond, Err: agent.ErrStuck},
-		agent.PageStored{Stream: agent.IDXProperty, Page: 1, Processed: 5000, Successful: 4987, Failed: 13, Done: 5000, Total: &total},
-		agent.PageFetched{Stream: agent.IDXProperty, Page: 2},
-		agent.PageFetched{Stream: agent.IDXProperty, Page: 2, Again: true}, // is not said twice
+		agent.PageStored{Stream: "idx_property", Page: 1, Processed: 5000, Successful: 4987, Failed: 13, Done: 5000, Total: &total},
+		agent.PageFetched{Stream: "idx_property", Page: 2},
+		agent.PageFetched{Stream: "idx_property", Page: 2, Again: true}, // is not said twice
 		agent.PassFinished{PassReport: agent.PassReport{
-			Stream: agent.IDXProperty, Counters: checkpoint.Counters{Written: 15000, Unchanged: 420, Failed: 12}, Pages: 3, Duration: 61 * time.Second, Unfit: 1,
+			Stream: "idx_property", Counters: checkpoint.Counters{Written: 15000, Unchanged: 420, Failed: 12}, Pages: 3, Duration: 61 * time.Second, Unfit: 1,
 			Check: &agent.Check{Source: 15440, Rows: 15420, Rejected: 12},
 		}},
 		agent.KeysLoaded{Keys: 23654},
 		agent.PassStarted{
-			Stream: agent.Media, Feed: "vow", From: "2024-03-01T10:00:00Z", Resumed: true, Batch: 7, Batches: 20, Done: 31400, Total: &media, Keys: 23654,
+			Stream: "media", Feed: "vow", From: "2024-03-01T10:00:00Z", Resumed: true, Batch: 7, Batches: 20, Done: 31400, Total: &media, Keys: 23654,
 		},
-		agent.PageStarted{Stream: agent.Media, Page: 16, From: "2024-03-01T10:00:00Z"},
-		agent.PageFetched{Stream: agent.Media, Page: 16, Records: 2000},
-		agent.RecordsRefused{Stream: agent.Media, Page: 16, Batch: 9, First: "a", Last: "b", Count: 2, Reason: "no ResourceRecordKey"},
-		agent.PageStored{Stream: agent.Media, Page: 16, Processed: 1847, Successful: 1845, Failed: 2, Skipped: 153, Done: 32000, Total: &media, SkippedInAll: 1100},
+		agent.PageStarted{Stream: "media", Page: 16, From: "2024-03-01T10:00:00Z"},
+		agent.PageFetched{Stream: "media", Page: 16, Records: 2000},
+		agent.RecordsRefused{Stream: "media", Page: 16, Batch: 9, First: "a", Last: "b", Count: 2, Reason: "no ResourceRecordKey"},
+		agent.PageStored{Stream: "media", Page: 16, Processed: 1847, Successful: 1845, Failed: 2, Skipped: 153, Done: 32000, Total: &media, SkippedInAll: 1100},
 		agent.PassFinished{PassReport: agent.PassReport{
-			Stream: agent.Media, Counters: checkpoint.Counters{Written: 42156, Failed: 89, Skipped: 1234}, Pages: 23, ReadAgain: 17, Gap: &checkpoint.Gap{Records: 151, From: "2024-01-10T00:00:00Z", Before: "2024-01-10T01:00:00Z", Since: now()}, Duration: 400 * time.Millisecond,
+			Stream: "media", Counters: checkpoint.Counters{Written: 42156, Failed: 89, Skipped: 1234}, Pages: 23, ReadAgain: 17, Gap: &checkpoint.Gap{Records: 151, From: "2024-01-10T00:00:00Z", Before: "2024-01-10T01:00:00Z", Since: now()}, Duration: 400 * time.Millisecond,
 			Check: &agent.Check{Source: 43479, Rows: 42156, Rejected: 89, Skipped: 1234},
 		}},
 		agent.RunFinished{Report: report},
@@ -125,10 +125,10 @@ func statuses() map[string]agent.Status {
 	process := &agent.AgentStatus{PID: 4711, Program: "resoagent/1.0", Host: "h", StartedAt: now().Add(-49 * time.Hour)}
 	streams := []agent.StreamStatus{
 		{
-			Name: agent.IDXProperty, Position: &agent.PositionStatus{Timestamp: "2024-01-14T15:45:00.123456Z", Sequence: 7},
+			Name: "idx_property", Position: &agent.PositionStatus{Timestamp: "2024-01-14T15:45:00.123456Z", Sequence: 7},
 			Processed: 15432, Successful: 15420, Unchanged: 420, Failed: 12, LastFinishedAt: &finished, LagSeconds: &lag,
 		},
-		{Name: agent.Media, Processed: 30000, Successful: 30000, Skipped: 1400},
+		{Name: "media", Processed: 30000, Successful: 30000, Skipped: 1400},
 	}
 	run := agent.Status{
 		At: now(), StateDir: "/var/lib/resoagent", Agent: process, Running: true, Run: &agent.RunStatus{ID: "r", StartedAt: now().Add(-62 * time.Second)},
@@ -160,7 +160,7 @@ func statuses() map[string]agent.Status {
 	waits.Problem = &agent.ProblemStatus{Since: since, At: finished, Times: 2, What: "run", Text: "media, page 2: HTTP 503", RetryAt: &next}
 	waits.Streams[1].Pass = &agent.PassStatus{StartedAt: now().Add(-time.Hour), Page: 16, Windows: []agent.WindowStatus{{Done: true}, {}, {}}}
 	return map[string]agent.Status{"status.golden": run, "status-waiting.golden": waits, "status-new.golden": {
-		At: now(), StateDir: "/var/lib/resoagent", Streams: []agent.StreamStatus{{Name: agent.IDXProperty}},
+		At: now(), StateDir: "/var/lib/resoagent", Streams: []agent.StreamStatus{{Name: "idx_property"}},
 	}}
 }
 
@@ -266,12 +266,12 @@ func TestBarsWithoutACount(t *testing.T) {
 	for _, total := range []*int64{nil, &few} {
 		s := &screen{}
 		text := NewText(s, Options{Terminal: true, Width: 100})
-		text.Observe(agent.PassStarted{Stream: agent.Media, Full: true, Total: total})
+		text.Observe(agent.PassStarted{Stream: "media", Full: true, Total: total})
 		for _, done := range []int64{5, 500, 50_000} {
-			text.Observe(agent.Progress{Stream: agent.Media, Done: done, Total: total})
+			text.Observe(agent.Progress{Stream: "media", Done: done, Total: total})
 		}
 		s.until(t, "50,000")
-		text.Observe(agent.Progress{Stream: agent.Media, Done: 70_000, Total: total})
+		text.Observe(agent.Progress{Stream: "media", Done: 70_000, Total: total})
 		s.until(t, "70,000")
 		text.Close()
 	}
