@@ -4,72 +4,90 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
 
-// refuseForeign keeps the agent's hands off another program's tables.
-func refuseForeign(ctx context.Context, db *sql.DB, d Dialect, schema string) error {
-	tables, err := tables(ctx, db, d, schema)
-	if err != nil {
-		return err
-	}
-	if slices.Contains(tables, versionTable) {
-		return nil // whether views are in the way is known with the version
-	}
-	if foreign := foreignTables(tables); foreign != nil {
-		hint := "choose another database file"
-		if d == Postgres {
-			hint = "choose another schema with --schema NAME"
-		}
-		return fmt.Errorf("open database: %s: %w; %s", strings.Join(foreign, ", "), ErrForeign, hint)
-	}
-	return refuseForeignViews(ctx, db, d, schema)
+// refuseForeign keeps the agent's hands off another program's tables and views,
+// before anything is changed.
+func refuseForeign(ctx context.Context, db *sql.DB, d Dialect, schema string, version int64, l Layout) error {
+	return reading(ctx, db, d, schema, func(tx *sql.Tx) error { return refuseForeignIn(ctx, tx, d, schema, version, l) })
 }
 
-// foreignTables are those of a schema's tables that have the names of the agent's,
-// and are not its own, since there is no version table. Names are compared
-// without regard to case, because programs that quote them write "Property".
-func foreignTables(tables []string) (foreign []string) {
-	for _, t := range tables {
-		for _, ours := range recordTables() {
-			if strings.EqualFold(t, ours) {
-				foreign = append(foreign, t)
-			}
-		}
-	}
-	return foreign
-}
-
-// refuseForeignViews does the same for views, in a destination that has none of
-// the agent's yet.
-func refuseForeignViews(ctx context.Context, db *sql.DB, d Dialect, schema string) error {
-	taken, err := foreignViews(ctx, db, d, schema)
-	if err != nil || len(taken) == 0 {
+func refuseForeignIn(ctx context.Context, tx *sql.Tx, d Dialect, schema string, version int64, l Layout) error {
+	found, err := foreign(ctx, tx, d, schema, version, l)
+	if err != nil || len(found) == 0 {
 		return err
 	}
-	hint := "rename yours"
+	hint := "rename yours, or choose another database file"
 	if d == Postgres {
-		hint += " (ALTER ... RENAME TO ...), or choose another schema with --schema NAME"
+		hint = "rename yours (ALTER ... RENAME TO ...), or choose another schema with --schema NAME"
 	}
-	return fmt.Errorf("open database: %s: %w; %s", strings.Join(taken, ", "), ErrForeign, hint)
+	return fmt.Errorf("open database: %s: %w; %s", strings.Join(found, ", "), ErrForeign, hint)
 }
 
-// foreignViews are what has the name of a view of the agent's, in a destination
-// that has none of them yet. Anything that has a name, an index too, keeps a view
-// from having it.
-func foreignViews(ctx context.Context, db *sql.DB, d Dialect, schema string) ([]string, error) {
-	query, args := `SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1`, []any{schema}
-	if d == SQLite {
-		query, args = `SELECT lower(name) FROM sqlite_master`, nil
-	}
-	taken, err := names(ctx, db, query, args...)
+// foreign are those of a schema's tables and views that have the names of the
+// agent's and are not its own. Names are compared without regard to case, because
+// programs that quote them write "Property". Where a table or view of the agent's is
+// to be made, anything that has the very name, an index too, keeps it from that.
+func foreign(ctx context.Context, tx *sql.Tx, d Dialect, schema string, version int64, l Layout) ([]string, error) {
+	ours, err := made(ctx, tx, d, version)
 	if err != nil {
 		return nil, err
 	}
-	taken = slices.DeleteFunc(taken, func(name string) bool { return !slices.Contains(views(), name) })
-	slices.Sort(taken)
-	return taken, nil
+	query, args := `SELECT c.relname::text, c.relkind::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = $1`, []any{schema}
+	if d == SQLite {
+		query, args = `SELECT name, type FROM sqlite_master`, nil
+	}
+	there, err := pairs(ctx, tx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, r := range there {
+		name, kind := r[0], r[1]
+		if !slices.Contains(l.names(), strings.ToLower(name)) || slices.Contains(ours, strings.ToLower(name)) {
+			continue
+		}
+		if d == SQLite || strings.Contains("rpvmf", kind) || name == strings.ToLower(name) {
+			found = append(found, name)
+		}
+	}
+	slices.Sort(found)
+	return found, nil
+}
+
+// names are those of the layout's tables and views, in lower case.
+func (l Layout) names() (out []string) {
+	for _, t := range l.Tables {
+		out = append(out, strings.ToLower(t.Name))
+	}
+	for _, v := range l.Views {
+		out = append(out, strings.ToLower(v.Name))
+	}
+	return out
+}
+
+// made are the tables and views that the agent made itself, as the version tells
+// or, from version 6 on, its own list.
+func made(ctx context.Context, tx *sql.Tx, d Dialect, version int64) ([]string, error) {
+	old := []string{"property", "media", "propertyrooms", "openhouse"}
+	switch {
+	case version == 0:
+		return nil, nil
+	case version < viewsVersion:
+		return old, nil
+	case version < moveVersion:
+		return append(old, "idx_listing", "vow_listing", "listing_photo", "idx_photo"), nil
+	}
+	tables, err := tableStates(ctx, tx, d)
+	if err != nil {
+		return nil, err
+	}
+	views, err := viewStates(ctx, tx, d)
+	return slices.Concat(slices.Collect(maps.Keys(tables)), slices.Collect(maps.Keys(views))), err
 }
 
 func tables(ctx context.Context, db *sql.DB, d Dialect, schema string) ([]string, error) {

@@ -3,11 +3,9 @@ package migrations
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"fmt"
+	"maps"
 	"slices"
-
-	"github.com/pressly/goose/v3/database"
+	"strings"
 )
 
 // Standing is how a database stands before a migration.
@@ -19,6 +17,10 @@ type Standing struct {
 	// OtherSyncLogs are those of an older program in other schemas.
 	OtherSyncLogs []string
 	Tables        []string // all of the schema
+	// Missing are tables that the agent made and that are gone. Up would not make
+	// them again.
+	Missing []string
+	Pending bool // Up would make or change tables or views by the layout
 }
 
 // Newer reports whether a newer agent has upgraded the database.
@@ -29,13 +31,8 @@ func (s Standing) Newer() bool { return s.Version > s.Latest }
 func Look(ctx context.Context, db *sql.DB, d Dialect, named Names, layout Layout) (Standing, error) {
 	var s Standing
 	schema := named.Schema
-	steps, err := steps(d, schema)
-	if err != nil {
-		return s, err
-	}
-	for _, step := range steps {
-		s.Latest = max(s.Latest, step.Version)
-	}
+	s.Latest = latest(d)
+	var err error
 	if s.Tables, err = tables(ctx, db, d, schema); err != nil {
 		return s, err
 	}
@@ -45,23 +42,43 @@ func Look(ctx context.Context, db *sql.DB, d Dialect, named Names, layout Layout
 	if s.OtherSyncLogs, err = otherSyncLogs(ctx, db, d, named); err != nil {
 		return s, err
 	}
-	if !slices.Contains(s.Tables, versionTable) {
-		if s.Foreign = foreignTables(s.Tables); s.Foreign == nil {
-			s.Foreign, err = foreignViews(ctx, db, d, schema)
-		}
+	if s.Version, err = version(ctx, db, d, schema); err != nil || s.Newer() {
 		return s, err
 	}
-	store, err := versionStore(d, schema)
+	err = reading(ctx, db, d, schema, func(tx *sql.Tx) error { return s.compare(ctx, tx, d, schema, layout) })
+	return s, err
+}
+
+// compare tells what is in the way of the layout, and what is missing of what was
+// there.
+func (s *Standing) compare(ctx context.Context, tx *sql.Tx, d Dialect, schema string, l Layout) (err error) {
+	if s.Foreign, err = foreign(ctx, tx, d, schema, s.Version, l); err != nil || s.Version == 0 {
+		return err
+	}
+	want := []string{"agent_owner", "agent_position", "agent_run", "agent_orphan", "agent_reject"}
+	if s.Version < moveVersion {
+		want = append(want, "property", "media", "propertyrooms", "openhouse")
+	} else {
+		want = append(want, "agent_table", "agent_view")
+	}
+	states, err := tableStates(ctx, tx, d)
 	if err != nil {
-		return s, err
+		return err
 	}
-	s.Version, err = store.GetLatestVersion(ctx, db)
-	if err != nil && !errors.Is(err, database.ErrVersionNotFound) {
-		return s, fmt.Errorf("read schema version: %w", err)
+	for _, name := range slices.Sorted(maps.Keys(states)) {
+		if l.table(name) != nil {
+			want = append(want, name)
+		}
 	}
-	if s.Version < viewsVersion {
-		s.Foreign, err = foreignViews(ctx, db, d, schema)
-		return s, err
+	for _, name := range want {
+		if !slices.ContainsFunc(s.Tables, func(t string) bool { return strings.EqualFold(t, name) }) {
+			s.Missing = append(s.Missing, name)
+		}
 	}
-	return s, nil
+	if len(s.Missing) > 0 || len(s.Foreign) > 0 || s.Version < s.Latest {
+		return nil
+	}
+	steps, err := planned(ctx, tx, d, schema, l)
+	s.Pending = len(steps) > 0
+	return err
 }

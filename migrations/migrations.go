@@ -1,7 +1,7 @@
 // Package migrations creates and upgrades the agent's tables in PostgreSQL and
-// SQLite. Migrations go forward only: a database that a newer agent has
-// upgraded is refused, and so are tables of the same names that the agent did
-// not make.
+// SQLite: its own by numbered files, record tables and views as a layout says.
+// Versions go forward only: a database that a newer agent has upgraded is refused,
+// and so are tables of the same names that the agent did not make.
 package migrations
 
 import (
@@ -10,16 +10,10 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path"
-	"strconv"
-	"strings"
-
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/database"
+	"time"
 )
 
-//go:embed postgres/*.sql sqlite/*.sql
+//go:embed postgres/*.sql postgres/views/*.sql sqlite/*.sql sqlite/views/*.sql
 var files embed.FS
 
 // Errors that a caller decides on.
@@ -30,6 +24,11 @@ var (
 	ErrSyncLog = errors.New("not a SyncLog table")
 	// ErrForeign: tables or views of the agent's names exist that it did not make.
 	ErrForeign = errors.New("tables or views of these names exist that the agent did not make")
+	// ErrGone: record tables that the agent made are not there any more. Empty ones
+	// in their place would pass for a copy.
+	ErrGone = errors.New("tables that the agent made are gone")
+	// ErrClaimLost: another agent has claimed the database since.
+	ErrClaimLost = errors.New("another agent has claimed this database")
 )
 
 // Dialect is the kind of database.
@@ -41,25 +40,24 @@ const (
 	SQLite   Dialect = "sqlite"
 )
 
-// versionTable holds the versions that have been applied; that it exists is how
-// the agent knows its own tables.
-const versionTable = "agent_schema_version"
-
-// recordTables are the names that an older program may have used for its own
-// tables.
-func recordTables() []string { return []string{"property", "media", "propertyrooms", "openhouse"} }
-
-// views are the names of the agent's views, which came with viewsVersion: until
-// then somebody else may have used them.
-func views() []string { return []string{"idx_listing", "vow_listing", "listing_photo", "idx_photo"} }
-
-const viewsVersion = 2
-
 // Names say where the tables are.
 type Names struct {
 	Schema  string // of the agent's tables; SQLite: ""
 	SyncLog string // an existing table of an older program, as ParseSyncLog takes it; "" for the schema's own
 }
+
+// Owned is a database's row of its owner.
+type Owned struct {
+	StateID     string
+	Host        string
+	StateDir    string
+	Incarnation int64
+}
+
+// Claim decides whether tables that are there may be changed: row is their owner's,
+// leased what is left of its lease. Its error is given back as it is. It is asked in
+// each transaction that changes them, in which nobody can claim them.
+type Claim func(row Owned, leased time.Duration) error
 
 // Result says what Up did.
 type Result struct {
@@ -71,41 +69,60 @@ type Result struct {
 	OtherSyncLogs []string
 }
 
-// Up brings the tables to this agent's version and creates SyncLog if there is
-// none. Several agents may call it at once: the
-// first migrates, the others wait. Each version is one transaction, so a crash
-// leaves the last complete one.
+// Up brings the tables to this agent's version, record tables and views to what the
+// layout says, and creates SyncLog if there is none. Several agents may call it at
+// once: the first migrates, the others wait. Each version is one transaction, and
+// so is what the layout adds but for each index: a crash leaves what is complete,
+// and the next Up goes on there. Where nothing is to be done, nothing is locked and
+// claim is not asked.
 func Up(ctx context.Context, db *sql.DB, d Dialect, names Names, layout Layout, claim Claim) (Result, error) {
-	schema := names.Schema
 	if d == Postgres {
-		unlock, err := lock(ctx, db, schema)
+		unlock, err := lock(ctx, db, names.Schema)
 		if err != nil {
 			return Result{}, err
 		}
 		defer unlock()
-		if err := createSchema(ctx, db, schema); err != nil {
+		if err := createSchema(ctx, db, names.Schema); err != nil {
 			return Result{}, err
 		}
 	}
-	p, err := provider(ctx, db, d, schema)
+	// A refusal comes back through goose, which puts words around it.
+	var refused error
+	asked := claim
+	if claim != nil {
+		asked = func(row Owned, leased time.Duration) error {
+			refused = claim(row, leased)
+			return refused
+		}
+	}
+	result, err := up(ctx, db, d, names, layout, asked)
+	if refused != nil {
+		return Result{}, refused
+	}
+	return result, err
+}
+
+func up(ctx context.Context, db *sql.DB, d Dialect, names Names, layout Layout, claim Claim) (Result, error) {
+	from, err := version(ctx, db, d, names.Schema)
 	if err != nil {
 		return Result{}, err
 	}
-	from, to, err := versions(ctx, p)
+	result := Result{From: from, To: latest(d)}
+	switch {
+	case from > result.To:
+		return Result{}, fmt.Errorf("open database: it has schema version %d, this agent knows %d: %w; upgrade the agent",
+			from, result.To, ErrNewer)
+	case from == 0:
+		err = create(ctx, db, d, names.Schema, layout)
+	case from < result.To:
+		err = upgrade(ctx, db, d, names, layout, claim)
+	}
 	if err != nil {
 		return Result{}, err
 	}
-	if from < viewsVersion {
-		if err := refuseForeignViews(ctx, db, d, schema); err != nil {
-			return Result{}, err
-		}
+	if err := apply(ctx, db, d, names.Schema, layout, claim); err != nil {
+		return Result{}, err
 	}
-	if from < to {
-		if _, err := p.Up(ctx); err != nil {
-			return Result{}, fmt.Errorf("migrate from version %d to %d: %w", from, to, err)
-		}
-	}
-	result := Result{From: from, To: to}
 	if result.SyncLog, result.Created, err = ensureSyncLog(ctx, db, d, names); err != nil {
 		return Result{}, err
 	}
@@ -125,98 +142,15 @@ func lock(ctx context.Context, db *sql.DB, schema string) (unlock func(), err er
 	}
 	// It says nothing while another connection migrates, however long that takes;
 	// and whoever migrates already may take long.
-	if _, err := tx.ExecContext(ctx, unlimited+`; SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
+	_, err = tx.ExecContext(ctx, `SELECT set_config(n, '0', true)
+		FROM (VALUES ('statement_timeout'), ('lock_timeout'), ('idle_in_transaction_session_timeout')) s(n)`)
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock migrations: %w", err), tx.Rollback())
 	}
 	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtext($1))`, "resoagent migrations of "+schema); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock migrations: %w", err), tx.Rollback())
 	}
 	return func() { _ = tx.Rollback() }, nil // the end of the connection unlocks as well
-}
-
-// unlimited sets the time limits aside that role or database may have: an index
-// takes as long as it takes.
-const unlimited = `SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0`
-
-func versions(ctx context.Context, p *goose.Provider) (current, target int64, err error) {
-	current, target, err = p.GetVersions(ctx)
-	if err != nil {
-		return 0, 0, fmt.Errorf("read schema version: %w", err)
-	}
-	if current > target {
-		return current, target, fmt.Errorf("open database: it has schema version %d, this agent knows %d: %w; upgrade the agent",
-			current, target, ErrNewer)
-	}
-	return current, target, nil
-}
-
-func provider(ctx context.Context, db *sql.DB, d Dialect, schema string) (*goose.Provider, error) {
-	if err := refuseForeign(ctx, db, d, schema); err != nil {
-		return nil, err
-	}
-	store, err := versionStore(d, schema)
-	if err != nil {
-		return nil, err
-	}
-	steps, err := steps(d, schema)
-	if err != nil {
-		return nil, err
-	}
-	p, err := goose.NewProvider(database.DialectCustom, db, nil,
-		goose.WithStore(store), goose.WithGoMigrations(steps...), goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return nil, fmt.Errorf("set up migrations: %w", err)
-	}
-	return p, nil
-}
-
-// versionStore is goose's access to the version table.
-func versionStore(d Dialect, schema string) (database.Store, error) {
-	table, dialect := schema+"."+versionTable, database.DialectPostgres
-	if d == SQLite {
-		table, dialect = versionTable, database.DialectSQLite3
-	}
-	store, err := database.NewStore(dialect, table)
-	if err != nil {
-		return nil, fmt.Errorf("set up migrations: %w", err)
-	}
-	return store, nil
-}
-
-// steps makes a migration of each numbered file. They are Go migrations around
-// the files because the schema is a setting: search_path is set for the
-// transaction alone, which also works behind a pooler.
-func steps(d Dialect, schema string) ([]*goose.Migration, error) {
-	names, err := fs.Glob(files, string(d)+"/[0-9]*_*.sql")
-	if err != nil {
-		return nil, fmt.Errorf("list migrations: %w", err)
-	}
-	var out []*goose.Migration
-	for _, name := range names {
-		number, _, _ := strings.Cut(path.Base(name), "_")
-		version, err := strconv.ParseInt(number, 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("list migrations: %w", err)
-		}
-		body, err := files.ReadFile(name)
-		if err != nil {
-			return nil, fmt.Errorf("read migration %s: %w", name, err)
-		}
-		out = append(out, goose.NewGoMigration(version, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
-			return execute(ctx, tx, d, schema, string(body))
-		}}, nil))
-	}
-	return out, nil
-}
-
-func execute(ctx context.Context, tx *sql.Tx, d Dialect, schema, body string) error {
-	if d == Postgres {
-		if _, err := tx.ExecContext(ctx, unlimited+"; SET LOCAL search_path TO "+schema); err != nil {
-			return fmt.Errorf("set search_path: %w", err)
-		}
-	}
-	_, err := tx.ExecContext(ctx, body)
-	return err
 }
 
 func createSchema(ctx context.Context, db *sql.DB, schema string) error {

@@ -109,15 +109,8 @@ func createSyncLog(ctx context.Context, db *sql.DB, d Dialect, schema string) er
 	if err != nil {
 		return fmt.Errorf("read SyncLog: %w", err)
 	}
-	tx, err := db.BeginTx(ctx, nil)
+	err = within(ctx, db, d, schema, func(tx *sql.Tx) error { return execute(ctx, tx, string(body)) })
 	if err != nil {
-		return fmt.Errorf("create SyncLog: %w", err)
-	}
-	defer func() { _ = tx.Rollback() }()
-	if err := execute(ctx, tx, d, schema, string(body)); err != nil {
-		return fmt.Errorf("create SyncLog: %w", err)
-	}
-	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("create SyncLog: %w", err)
 	}
 	return nil

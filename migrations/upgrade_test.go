@@ -2,8 +2,6 @@ package migrations
 
 import (
 	"database/sql"
-	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -29,7 +27,7 @@ func openFor(tb testing.TB, h *harness.Database) (*sql.DB, Dialect) {
 // values that no index holds.
 func versionOne(tb testing.TB, h *harness.Database, db *sql.DB, d Dialect) {
 	tb.Helper()
-	p, err := provider(tb.Context(), db, d, h.Schema)
+	p, err := provider(tb.Context(), db, d, Names{Schema: h.Schema}, Layout{}, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -57,7 +55,7 @@ func TestUpgradeFromVersionOne(t *testing.T) {
 	harness.Each(t, func(t *testing.T, h *harness.Database) {
 		db, d := openFor(t, h)
 		versionOne(t, h, db, d)
-		result, err := Up(t.Context(), db, d, Names{Schema: h.Schema})
+		result, err := Up(t.Context(), db, d, Names{Schema: h.Schema}, Layout{}, nil)
 		if err != nil || result.From != 1 || result.To < 3 {
 			t.Fatalf("result %+v, %v", result, err)
 		}
@@ -70,7 +68,7 @@ func TestUpgradeFromVersionOne(t *testing.T) {
 		if n := h.Count(t, "vow_listing", "listing_key = 'LONG' AND city IS NULL AND standard_status IS NULL"); h.Postgres && n != 1 {
 			t.Errorf("%d rows with what no index holds", n)
 		}
-		result, err = Up(t.Context(), db, d, Names{Schema: h.Schema})
+		result, err = Up(t.Context(), db, d, Names{Schema: h.Schema}, Layout{}, nil)
 		if err != nil || result.From != result.To {
 			t.Errorf("once more: %+v, %v", result, err)
 		}
@@ -83,7 +81,7 @@ func TestUpgradeTakesRowsWithoutTimestamp(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, h *harness.Database) {
 		db, d := openFor(t, h)
-		p, err := provider(t.Context(), db, d, h.Schema)
+		p, err := provider(t.Context(), db, d, Names{Schema: h.Schema}, Layout{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +103,7 @@ func TestUpgradeTakesRowsWithoutTimestamp(t *testing.T) {
 			}
 			h.Count(t, table, "") // the test's own connection knows the old schema
 		}
-		if _, err := Up(t.Context(), db, d, Names{Schema: h.Schema}); err != nil {
+		if _, err := Up(t.Context(), db, d, Names{Schema: h.Schema}, Layout{}, nil); err != nil {
 			t.Fatal(err)
 		}
 		for table := range tables {
@@ -126,54 +124,4 @@ func TestUpgradeTakesRowsWithoutTimestamp(t *testing.T) {
 			}
 		}
 	})
-}
-
-// Somebody's own view of a name that the agent wants is refused and left alone,
-// in a new destination and in one of version 1; once it is renamed, all is well.
-func TestForeignViewsAreRefused(t *testing.T) {
-	t.Parallel()
-	for _, name := range views() {
-		for _, old := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s %t", name, old), func(t *testing.T) {
-				harness.Each(t, func(t *testing.T, h *harness.Database) { foreignView(t, h, name, old) })
-			})
-		}
-	}
-}
-
-func foreignView(t *testing.T, h *harness.Database, name string, old bool) {
-	t.Helper()
-	db, d := openFor(t, h)
-	if old {
-		versionOne(t, h, db, d)
-	}
-	h.Exec(t, "CREATE TABLE "+h.Table("theirs")+" (x int)")
-	h.Exec(t, "CREATE VIEW "+h.Table(name)+" AS SELECT x AS theirs FROM "+h.Table("theirs"))
-	_, err := Up(t.Context(), db, d, Names{Schema: h.Schema})
-	if !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "rename") ||
-		h.Postgres && !strings.Contains(err.Error(), "--schema") {
-		t.Fatalf("error %v", err)
-	}
-	h.Strings(t, "SELECT theirs FROM "+h.Table(name))
-	made := h.Postgres && h.Int(t, "SELECT count(*) FROM pg_class WHERE relname = 'agent_schema_version' AND relnamespace = '"+h.Schema+"'::regnamespace") > 0
-	if made && !old {
-		t.Error("something was made all the same")
-	}
-	h.Exec(t, "DROP VIEW "+h.Table(name))
-	if _, err := Up(t.Context(), db, d, Names{Schema: h.Schema}); err != nil {
-		t.Error(err)
-	}
-}
-
-// A name in an index of SQLite or a relation of PostgreSQL that is no view takes
-// the name as well.
-func TestForeignIndexIsRefused(t *testing.T) {
-	t.Parallel()
-	h := harness.NewPostgres(t)
-	db, d := openFor(t, h)
-	h.Exec(t, "CREATE TABLE "+h.Table("theirs")+" (x int)")
-	h.Exec(t, "CREATE INDEX idx_listing ON "+h.Table("theirs")+" (x)")
-	if _, err := Up(t.Context(), db, d, Names{Schema: h.Schema}); !errors.Is(err, ErrForeign) {
-		t.Errorf("error %v", err)
-	}
 }
