@@ -86,8 +86,8 @@ func (r *Record) Stamp() *string {
 func (r *Record) Size() int { return len(r.JSON) + len(r.Original) + 32*len(r.Values) + 256 }
 
 // hashVersion is part of every content hash. Raising it makes each row differ
-// from what is stored, and so be written again: do so when a typed column is
-// added or read in another way.
+// from what is stored, and so be fetched and written again. A typed column that is
+// new, or read in another way, does not need that: it is read out of what is stored.
 const hashVersion = 2
 
 func contentHash(b []byte) int64 {
