@@ -1,0 +1,54 @@
+package agent_test
+
+import (
+	"testing"
+
+	"resoagent/internal/catalog"
+	"resoagent/internal/harness"
+	"resoagent/internal/simulator"
+)
+
+// Property shows IDX until VOW has finished a backfill, and VOW from then on, also
+// while it is read anew; where there is no token for IDX it shows VOW from the start.
+func TestPropertyShowsTheFullestFeed(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, db *harness.Database) {
+		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+		s.config.RetryFor, s.config.Parallel = 0, 1
+		shows := func(table string) {
+			t.Helper()
+			property, rows := db.Count(t, "property", ""), db.Count(t, table, "")
+			both := db.Int(t, "SELECT count(*) FROM "+db.Table("property")+" p JOIN "+db.Table(table)+" l ON l.listing_key = p.listing_key AND l.record_hash = p.record_hash")
+			if property != rows || both != rows {
+				t.Errorf("Property has %d rows, %d of them those of %s, which has %d", property, both, table, rows)
+			}
+		}
+		s.mustSync(t, catalog.IDXProperty)
+		shows("idx_property")
+		s.fault(simulator.Property, simulator.Strike{After: 2, Fault: simulator.Fault{Kind: simulator.Status, Status: 503}})
+		if _, err := s.sync(t, catalog.VOWProperty); err == nil {
+			t.Fatal("no error")
+		}
+		if n := db.Count(t, "vow_property", ""); n == 0 || n == int64(harness.Small().Properties) {
+			t.Fatalf("%d rows of VOW, want a part", n)
+		}
+		shows("idx_property")
+		s.source.Set(func(f *simulator.Faults) { *f = simulator.Faults{} })
+		s.mustSync(t)
+		shows("vow_property")
+		s.reset(t, catalog.VOWProperty)
+		s.mustSync(t, catalog.IDXProperty)
+		shows("vow_property")
+	})
+	harness.Each(t, func(t *testing.T, db *harness.Database) {
+		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+		s.config.IDXToken, s.config.RetryFor, s.config.Parallel = "", 0, 1
+		s.fault(simulator.Property, simulator.Strike{After: 2, Fault: simulator.Fault{Kind: simulator.Status, Status: 503}})
+		if _, err := s.sync(t, catalog.VOWProperty); err == nil {
+			t.Fatal("no error")
+		}
+		if property, rows := db.Count(t, "property", ""), db.Count(t, "vow_property", ""); property != rows || rows == 0 {
+			t.Errorf("Property has %d rows in the middle of the only feed's backfill, which has %d", property, rows)
+		}
+	})
+}
