@@ -14,6 +14,7 @@ import (
 
 	"resoagent/agent"
 	"resoagent/checkpoint"
+	"resoagent/internal/catalog"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -84,6 +85,31 @@ func TestText(t *testing.T) {
 		text.Close()
 		golden(t, name, out.String())
 	}
+}
+
+// A stream that neither has a parent nor is one is told of without a word of parents
+// and of what was skipped, under its own heading and by its own names.
+func TestStreamWithoutAParent(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	text := NewText(&out, Options{})
+	text.streams = append(catalog.All(), catalog.Stream{
+		Name: "office", Flag: "office", Title: "Offices", Noun: "office records", Heading: "🏢 === OFFICE SYNC ===", Resource: "Office",
+	})
+	total := int64(3)
+	for _, e := range []agent.Event{
+		agent.RunStarted{At: now(), Streams: []string{"office"}},
+		agent.LastSync{Positions: map[string]string{"office": "2024-01-14T15:45:00Z"}},
+		agent.PassStarted{Stream: "office", Feed: "vow", From: "2024-01-14T15:45:00Z", Total: &total},
+		agent.PageStarted{Stream: "office", Feed: "vow", Page: 1, From: "2024-01-14T15:45:00Z"},
+		agent.PageFetched{Stream: "office", Page: 1, Records: 3},
+		agent.PageStored{Stream: "office", Page: 1, Processed: 3, Successful: 3, Done: 3, Total: &total},
+		agent.PassFinished{PassReport: agent.PassReport{Stream: "office", Counters: checkpoint.Counters{Written: 3}, Pages: 1, Duration: time.Second}},
+	} {
+		text.Observe(e)
+	}
+	text.Close()
+	golden(t, "office.golden", out.String())
 }
 
 func TestJSON(t *testing.T) {
