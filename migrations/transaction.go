@@ -73,13 +73,10 @@ func execute(ctx context.Context, tx *sql.Tx, body string) error {
 	return nil
 }
 
-// ask asks claim whether tables may be changed, and keeps the database from being
+// ask asks claim, if there is one, whether tables may be changed, and keeps the database from being
 // claimed until the transaction ends: in PostgreSQL by the lock of the owner's row,
 // in SQLite since there is one writer at a time.
 func ask(ctx context.Context, tx *sql.Tx, d Dialect, claim Claim) error {
-	if claim == nil {
-		return nil
-	}
 	there, err := exists(ctx, tx, d, "agent_owner")
 	if err != nil || !there {
 		return err
@@ -90,6 +87,8 @@ func ask(ctx context.Context, tx *sql.Tx, d Dialect, claim Claim) error {
 		return nil
 	case err != nil:
 		return fmt.Errorf("read owner: %w", err)
+	case claim == nil:
+		return nil
 	}
 	return claim(row, leased)
 }

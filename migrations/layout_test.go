@@ -1,0 +1,268 @@
+package migrations
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"resoagent/internal/harness"
+)
+
+// typedBy reads fields of the columns' names out of a record.
+func typedBy(columns []Column) func([]byte) ([]*string, error) {
+	return func(body []byte) ([]*string, error) {
+		var fields map[string]any
+		if err := json.Unmarshal(body, &fields); err != nil {
+			return nil, err
+		}
+		out := make([]*string, len(columns))
+		for i, c := range columns {
+			if v, ok := fields[c.Name]; ok {
+				text := fmt.Sprint(v)
+				out[i] = &text
+			}
+		}
+		return out, nil
+	}
+}
+
+// listings is a table of the layout of tests.
+func listings(columns ...Column) Table {
+	return Table{
+		Name: "listings", Key: []string{"listing_key"}, Columns: columns, Typed: typedBy(columns),
+		Indexes: []Index{{Name: "agent_listings_city", Columns: []string{"city"}}, {Name: "agent_listings_changed", Columns: []string{"record_timestamp", "listing_key"}, Where: "city IS NOT NULL"}},
+	}
+}
+
+func rooms() Table {
+	columns := []Column{{"room_type", "text"}, {"room_level", "text"}}
+	return Table{Name: "rooms", Key: []string{"listing_key", "room_key"}, Columns: columns, Typed: typedBy(columns)}
+}
+
+// twoTables is a layout of a listing table, shown by two views, and a child table.
+func twoTables(columns ...Column) Layout {
+	return Layout{
+		Tables: []Table{listings(append([]Column{{"city", "text"}, {"price", "numeric"}}, columns...)...), rooms()},
+		Views: []View{
+			{Name: "listing", Table: "listings", Tail: []string{"record_timestamp AS modification_timestamp", "record"}},
+			{Name: "Everything", Table: "rooms", Tail: []string{"record"}},
+		},
+	}
+}
+
+// place is a destination of a test.
+type place struct {
+	*harness.Database
+	db *sql.DB
+	d  Dialect
+}
+
+func eachPlace(t *testing.T, test func(*testing.T, *place)) {
+	t.Helper()
+	harness.Each(t, func(t *testing.T, h *harness.Database) {
+		db, d := openFor(t, h)
+		test(t, &place{h, db, d})
+	})
+}
+
+func (p *place) names() Names {
+	if p.d == SQLite {
+		return Names{}
+	}
+	return Names{Schema: p.Schema}
+}
+
+func (p *place) up(t *testing.T, l Layout) {
+	t.Helper()
+	if _, err := Up(t.Context(), p.db, p.d, p.names(), l, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// columns are a table's or view's in their order, with types as the dialect has them.
+func (p *place) columns(t *testing.T, name string) (out []string) {
+	t.Helper()
+	err := reading(t.Context(), p.db, p.d, p.Schema, func(tx *sql.Tx) error {
+		r, err := lookAt(t.Context(), tx, p.d, name)
+		for _, c := range r {
+			out = append(out, c.Name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// own makes the destination that of incarnation 7, whose lease runs.
+func (p *place) own(t *testing.T) {
+	t.Helper()
+	until := "now() + interval '1 hour'"
+	if p.d == SQLite {
+		until = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 hour')"
+	}
+	p.Exec(t, "INSERT INTO "+p.Table("agent_owner")+" (id, state_id, host, state_dir, incarnation, lease_until) VALUES (1, 'me', 'here', '/state', 7, "+until+")")
+}
+
+func refuse(err error) Claim {
+	return func(Owned, time.Duration) error { return err }
+}
+
+// add writes rows that an agent of the first two columns has written.
+func (p *place) add(t *testing.T, keys ...string) {
+	t.Helper()
+	for i, key := range keys {
+		p.Exec(t, "INSERT INTO "+p.Table("listings")+` (listing_key, city, price, record_hash, record) VALUES ($1, 'Ajax', 1.5, $2, $3)`,
+			key, i, fmt.Sprintf(`{"city":"Ajax","price":1.5,"beds":%d,"pool":"yes %s"}`, i, key))
+	}
+}
+
+func TestLayoutOfANewDatabase(t *testing.T) {
+	t.Parallel()
+	eachPlace(t, func(t *testing.T, p *place) {
+		p.up(t, twoTables())
+		if d := cmp.Diff([]string{"listing_key", "city", "price", "record_timestamp", "record_hash", "record"}, p.columns(t, "listings")); d != "" {
+			t.Error(d)
+		}
+		if d := cmp.Diff([]string{"listing_key", "city", "price", "modification_timestamp", "record"}, p.columns(t, "listing")); d != "" {
+			t.Error(d)
+		}
+		p.add(t, "A")
+		if got := p.Strings(t, "SELECT listing_key, city, price FROM "+p.Table("listing")); !slices.Equal(got[0], []string{"A", "Ajax", "1.5"}) {
+			t.Error(got)
+		}
+		if n := p.Count(t, "Everything", ""); n != 0 {
+			t.Error(n)
+		}
+		indexes := "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+		if p.Postgres {
+			indexes = "SELECT count(*) FROM pg_indexes WHERE schemaname = '" + p.Schema + "' AND tablename = 'listings' AND indexname LIKE 'agent%'"
+		}
+		if n := p.Int(t, indexes); n != 2 {
+			t.Errorf("%d indexes", n)
+		}
+		for _, bad := range []string{"(record_hash, record) VALUES (1, '{}')", "(listing_key, record) VALUES ('B', '{}')", "(listing_key, record_hash) VALUES ('B', 1)"} {
+			if _, err := p.db.ExecContext(t.Context(), "INSERT INTO "+p.Table("listings")+" "+bad); err == nil {
+				t.Errorf("a row is taken: %s", bad)
+			}
+		}
+		f, err := Fill(t.Context(), p.db, p.d, p.names(), twoTables(), 1)
+		if err != nil || !cmp.Equal(f, Filled{}) {
+			t.Errorf("fill of a new table: %+v, %v", f, err)
+		}
+	})
+}
+
+// A table that agents before did not compress is compressed from now on.
+func TestRecordsAreCompressedByLZ4(t *testing.T) {
+	t.Parallel()
+	h := harness.NewPostgres(t)
+	db, d := openFor(t, h)
+	p := &place{h, db, d}
+	if has, err := hasLZ4(t.Context(), db, d); err != nil || !has {
+		t.Skipf("the server has no lz4 (%v)", err)
+	}
+	compression := func() string {
+		return p.Strings(t, "SELECT attcompression::text FROM pg_attribute WHERE attrelid = '"+p.Table("listings")+"'::regclass AND attname = 'record'")[0][0]
+	}
+	p.up(t, twoTables())
+	if c := compression(); c != "l" {
+		t.Errorf("new table: %q", c)
+	}
+	p.Exec(t, "ALTER TABLE "+p.Table("listings")+" ALTER COLUMN record SET COMPRESSION pglz")
+	p.up(t, twoTables())
+	if c := compression(); c != "l" {
+		t.Errorf("old table: %q", c)
+	}
+}
+
+// Where nothing is to be done, nobody is asked and nothing is locked; where something
+// is, and the owner is at work, nothing is changed.
+func TestUpAsksTheOwner(t *testing.T) {
+	t.Parallel()
+	eachPlace(t, func(t *testing.T, p *place) {
+		p.up(t, twoTables())
+		no, asked := errors.New("no"), 0
+		claim := func(row Owned, leased time.Duration) error {
+			asked++
+			if row != (Owned{"me", "here", "/state", 7}) || leased < 50*time.Minute || leased > time.Hour {
+				t.Errorf("asked about %+v with a lease of %s", row, leased)
+			}
+			return no
+		}
+		up := func(l Layout) error {
+			_, err := Up(t.Context(), p.db, p.d, p.names(), l, claim)
+			return err
+		}
+		more := twoTables(Column{"beds", "bigint"})
+		if err := up(twoTables()); err != nil {
+			t.Error(err)
+		}
+		p.own(t)
+		if err := up(twoTables()); err != nil || asked > 0 {
+			t.Errorf("nothing to do: asked %d times, %v", asked, err)
+		}
+		if err := up(more); err != no || asked != 1 { //nolint:errorlint // as it is
+			t.Errorf("asked %d times, %v", asked, err)
+		}
+		if slices.Contains(p.columns(t, "listings"), "beds") {
+			t.Error("a column was added all the same")
+		}
+		p.Exec(t, "DROP INDEX "+p.Table("agent_listings_city"))
+		if err := up(twoTables()); err != no || asked != 2 { //nolint:errorlint // as it is
+			t.Errorf("a missing index: asked %d times, %v", asked, err)
+		}
+		no = nil
+		if err := up(more); err != nil {
+			t.Error(err)
+		}
+		if err := up(more); err != nil || asked != 4 { // columns and views; the index
+			t.Errorf("asked %d times, %v", asked, err)
+		}
+	})
+}
+
+// While tables are changed nobody can claim them.
+func TestOwnersRowIsLocked(t *testing.T) {
+	t.Parallel()
+	h := harness.NewPostgres(t)
+	db, d := openFor(t, h)
+	p := &place{h, db, d}
+	p.up(t, twoTables())
+	p.own(t)
+	asked := false
+	_, err := Up(t.Context(), db, d, p.names(), twoTables(Column{"beds", "bigint"}), func(Owned, time.Duration) error {
+		asked = true
+		_, err := db.ExecContext(context.WithoutCancel(t.Context()), "SELECT 1 FROM "+p.Table("agent_owner")+" FOR UPDATE NOWAIT")
+		if err == nil || !strings.Contains(err.Error(), "55P03") {
+			t.Errorf("the row can be locked: %v", err)
+		}
+		return nil
+	})
+	if err != nil || !asked {
+		t.Error(asked, err)
+	}
+}
+
+// A table that is in use is not waited for for ever.
+func TestUpWaitsBriefly(t *testing.T) {
+	t.Parallel()
+	h := harness.NewPostgres(t)
+	db, d := openFor(t, h)
+	p := &place{h, db, d}
+	p.up(t, twoTables())
+	p.Hold(t, "SELECT count(*) FROM "+p.Table("listings"))
+	_, err := Up(t.Context(), db, d, p.names(), twoTables(Column{"beds", "bigint"}), nil)
+	if err == nil || !strings.Contains(err.Error(), "55P03") {
+		t.Errorf("error %v", err)
+	}
+}
