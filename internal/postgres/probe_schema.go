@@ -24,17 +24,16 @@ func (p *probe) tables(ctx context.Context) error {
 		return err
 	}
 	p.standing = s
-	missing := p.missingTables(s)
 	switch {
 	case len(s.Foreign) > 0:
 		p.Failure("tables", "give the agent a schema of its own with --schema NAME",
 			"in schema %s there are tables or views of its names that the agent did not make: %s", p.schema, strings.Join(s.Foreign, ", "))
 	case s.Newer():
 		p.Failure("tables", "upgrade this agent", "made by a newer agent: version %d, this one knows %d", s.Version, s.Latest)
-	case s.Version > 0 && len(missing) > 0:
+	case len(s.Missing) > 0:
 		p.Failure("tables", "restore them from a backup, or use another schema (--schema)",
-			"version %d, but these are missing: %s", s.Version, strings.Join(missing, ", "))
-	case s.Version == s.Latest:
+			"version %d, but these are missing: %s", s.Version, strings.Join(s.Missing, ", "))
+	case s.Version == s.Latest && !s.Pending:
 		p.OK("tables", "version %d of %d", s.Version, s.Latest)
 	default:
 		return p.upgradable(ctx)
@@ -46,7 +45,10 @@ func (p *probe) tables(ctx context.Context) error {
 func (p *probe) upgradable(ctx context.Context) error {
 	s, user := p.standing, p.config.ConnConfig.User
 	what := "none yet; the first sync creates them"
-	if s.Version > 0 {
+	switch {
+	case s.Pending:
+		what = fmt.Sprintf("version %d of %d; the next sync adds to them", s.Version, s.Latest)
+	case s.Version > 0:
 		what = fmt.Sprintf("version %d of %d; the next sync upgrades them", s.Version, s.Latest)
 	}
 	var create bool
@@ -76,16 +78,8 @@ func (d *Destination) ownTables() (names []string) {
 	for _, s := range d.shapes.All {
 		names = append(names, s.Table)
 	}
-	return append(names, "agent_owner", "agent_position", "agent_run", "agent_orphan", "agent_reject")
-}
-
-func (d *Destination) missingTables(s migrations.Standing) (names []string) {
-	for _, t := range d.ownTables() {
-		if !slices.Contains(s.Tables, t) {
-			names = append(names, t)
-		}
-	}
-	return names
+	return append(names, "agent_owner", "agent_position", "agent_run", "agent_orphan", "agent_reject",
+		"agent_table", "agent_view")
 }
 
 // rights looks whether this user may do to the tables what a run does.

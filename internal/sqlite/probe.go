@@ -192,12 +192,6 @@ func (p *probe) contents(ctx context.Context, o record.Owner) {
 
 func (p *probe) tables() {
 	s := p.standing
-	var missing []string
-	for _, shape := range p.shapes.All {
-		if !slices.ContainsFunc(s.Tables, func(t string) bool { return strings.EqualFold(t, shape.Table) }) {
-			missing = append(missing, shape.Table)
-		}
-	}
 	switch {
 	case len(s.Foreign) > 0:
 		p.Failure("tables", "choose another database file", "there are tables or views of its names that the agent did not make: %s", strings.Join(s.Foreign, ", "))
@@ -205,10 +199,12 @@ func (p *probe) tables() {
 		p.Failure("tables", "upgrade this agent", "made by a newer agent: version %d, this one knows %d", s.Version, s.Latest)
 	case s.Version == 0:
 		p.OK("tables", "none yet; the first sync creates them")
-	case len(missing) > 0:
-		p.Failure("tables", "restore the file from a backup, or choose another", "version %d, but these are missing: %s", s.Version, strings.Join(missing, ", "))
+	case len(s.Missing) > 0:
+		p.Failure("tables", "restore the file from a backup, or choose another", "version %d, but these are missing: %s", s.Version, strings.Join(s.Missing, ", "))
 	case s.Version < s.Latest:
 		p.OK("tables", "version %d of %d; the next sync upgrades them", s.Version, s.Latest)
+	case s.Pending:
+		p.OK("tables", "version %d of %d; the next sync adds to them", s.Version, s.Latest)
 	default:
 		p.OK("tables", "version %d of %d", s.Version, s.Latest)
 	}
