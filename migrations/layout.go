@@ -42,6 +42,9 @@ type View struct {
 	// Tail. "" for a view whose query is in the file views/NAME.sql of the dialect.
 	Table string
 	Tail  []string // such as "record_timestamp AS modification_timestamp"
+	// Barrier: what a reader of the view asks for sees none of the rows that the view
+	// leaves out, not even by a function of its own (PostgreSQL's security_barrier).
+	Barrier bool
 	// Chosen: the view shows Table only until another one is chosen for it (Show),
 	// and keeps that one.
 	Chosen bool

@@ -53,6 +53,8 @@ func (s tableState) keeps(t Table) map[string]string {
 type viewState struct {
 	Table string `json:"table,omitempty"` // that a plain view shows
 	Query string `json:"query"`
+	// Barrier: as View has it.
+	Barrier bool `json:"barrier,omitempty"`
 }
 
 // tableStates reads agent_table, by names in lower case; nothing where there is no

@@ -93,7 +93,7 @@ func (p *viewPlan) inPlace(ctx context.Context, tx *sql.Tx, views []viewNow) err
 			continue
 		}
 		differ = true
-		options, err := optionsOf(ctx, tx, v.Name)
+		options, err := optionsOf(ctx, tx, v)
 		if err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func (p *viewPlan) again(ctx context.Context, tx *sql.Tx, views []viewNow) error
 		var granted []step
 		if p.d == Postgres {
 			var err error
-			if options, err = optionsOf(ctx, tx, v.Name); err != nil {
+			if options, err = optionsOf(ctx, tx, v); err != nil {
 				return err
 			}
 			if granted, err = grants(ctx, tx, v.Name, v.Name); err != nil {
@@ -144,7 +144,7 @@ func (p *viewPlan) want(v *viewNow) error {
 		if err != nil {
 			return fmt.Errorf("read view %s: %w", v.Name, err)
 		}
-		v.will = viewState{Query: strings.TrimSuffix(strings.TrimSpace(string(query)), ";")}
+		v.will = viewState{Query: strings.TrimSuffix(strings.TrimSpace(string(query)), ";"), Barrier: v.Barrier}
 		return nil
 	}
 	table := v.Table
@@ -160,7 +160,7 @@ func (p *viewPlan) want(v *viewNow) error {
 		return fmt.Errorf("make view %s: the layout has no table %s", v.Name, table)
 	}
 	columns := p.columns(v, *t)
-	v.will = viewState{Table: table, Query: "SELECT " + strings.Join(columns, ", ") + " FROM " + table}
+	v.will = viewState{Table: table, Query: "SELECT " + strings.Join(columns, ", ") + " FROM " + table, Barrier: v.Barrier}
 	return nil
 }
 
@@ -223,16 +223,21 @@ func (l Layout) view(name string) *View {
 	return nil
 }
 
-// optionsOf is the WITH of a view that is there: replacing would else take away
-// what somebody has set, such as security_invoker.
-func optionsOf(ctx context.Context, tx *sql.Tx, name string) (string, error) {
-	found, err := pairs(ctx, tx, `SELECT o, '' FROM pg_class c, unnest(c.reloptions) o WHERE c.oid = to_regclass($1::text)`, name)
-	if err != nil || len(found) == 0 {
-		return "", err
-	}
+// optionsOf is the WITH of a view: its own, and those that are there, since replacing
+// would else take away what somebody has set, such as security_invoker.
+func optionsOf(ctx context.Context, tx *sql.Tx, v viewNow) (string, error) {
+	found, err := pairs(ctx, tx, `SELECT o, '' FROM pg_class c, unnest(c.reloptions) o WHERE c.oid = to_regclass($1::text)`, v.Name)
 	var options []string
+	if v.Barrier {
+		options = append(options, "security_barrier=true")
+	}
 	for _, o := range found {
-		options = append(options, o[0])
+		if !v.Barrier || !strings.HasPrefix(o[0], "security_barrier") {
+			options = append(options, o[0])
+		}
+	}
+	if err != nil || len(options) == 0 {
+		return "", err
 	}
 	return " WITH (" + strings.Join(options, ", ") + ")", nil
 }

@@ -31,9 +31,7 @@ func (c Catalogue) Layout() migrations.Layout {
 			Name: Property, Table: listings[0].Table, Tail: []string{"record_timestamp", "record_hash", "record"}, Chosen: true,
 		})
 	}
-	for _, name := range []string{"listing_photo", "idx_photo"} {
-		l.Views = append(l.Views, migrations.View{Name: name})
-	}
+	l.Views = append(l.Views, migrations.View{Name: "listing_photo"}, migrations.View{Name: "idx_photo", Barrier: true})
 	return l
 }
 

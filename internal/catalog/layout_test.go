@@ -37,7 +37,7 @@ func TestLayout(t *testing.T) {
 		{Name: "vow_listing", Table: "vow_property", Tail: []string{"record_timestamp AS modification_timestamp", "record"}},
 		{Name: "property", Table: "idx_property", Tail: []string{"record_timestamp", "record_hash", "record"}, Chosen: true},
 		{Name: "listing_photo"},
-		{Name: "idx_photo"},
+		{Name: "idx_photo", Barrier: true},
 	}
 	if diff := cmp.Diff(want, l.Views); diff != "" {
 		t.Errorf("views (-want +got):\n%s", diff)
