@@ -16,7 +16,7 @@ var (
 	full   = flag.Bool("full", false, "the sizes of docs/BENCHMARKS.md; takes an hour")
 	write  = flag.String("write", "", "directory to write BENCHMARKS.md and its plot to")
 	rounds = flag.Int("rounds", 0, "how often each contestant runs, in turn; 0: 3, or 1 in small")
-	only   = flag.String("only", "", "the one table to make: backfill, repeat, slow, growth, start, keys, checkpoints, pages, indexes")
+	only   = flag.String("only", "", "the one table to make: backfill, repeat, slow, growth, start, keys, checkpoints, pages, indexes, compression")
 )
 
 // sizes are how much of everything there is.
@@ -30,7 +30,7 @@ type sizes struct {
 	keys              int           // of the key set
 	padded            int           // listings of 12 KB
 	padding           int
-	indexed           int // listings of the load with and without indexes
+	indexed           int // listings of the loads with and without indexes, and of the two compressions
 }
 
 func chosen() sizes {
@@ -82,6 +82,7 @@ func TestBenchmarks(t *testing.T) {
 		{"start", b.start},
 		{"keys", b.keys},
 		{"indexes", b.indexes},
+		{"compression", b.compression},
 	} {
 		if *only == "" || *only == table.name {
 			table.make(t)
@@ -139,9 +140,11 @@ func source(tb testing.TB, properties, media int, change func(*simulator.Options
 	}
 	s := harness.NewSource(tb, o)
 	// The orders are built at the first question for each.
-	for _, resource := range []string{simulator.Property, simulator.Media} {
-		if err := s.Each(simulator.VOW, resource, func(simulator.Row) error { return errEnough }); err != nil && err != errEnough { //nolint:errorlint // its own
-			tb.Fatal(err)
+	for _, feed := range []simulator.Feed{simulator.IDX, simulator.VOW} {
+		for _, resource := range []string{simulator.Property, simulator.Media} {
+			if err := s.Each(feed, resource, func(simulator.Row) error { return errEnough }); err != nil && err != errEnough { //nolint:errorlint // its own
+				tb.Fatal(err)
+			}
 		}
 	}
 	return s

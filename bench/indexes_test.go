@@ -5,82 +5,96 @@ import (
 	"slices"
 	"testing"
 
-	"resoagent/internal/record"
 	"resoagent/internal/simulator"
 )
 
-// indexes shows what the indexes of the usual searches cost: the same loads with
-// them and without, in turn. One load is the agent's of both feeds, of which the
-// second writes most listings a second time; the others are COPY alone, as the
-// listings of either feed, since the indexes of IDX are on expressions.
-func (b *bench) indexes(t *testing.T) {
-	s := source(t, b.sizes.indexed, b.sizes.indexed, nil)
-	property := rows(t, s, record.Property())
-	warm := b.schema(t)
-	b.migrate(t, warm)
-	b.copyPlain(t, warm, "vow", property, nil)
-	b.drop(t, warm)
-	loads := []struct {
-		name string
-		run  func(schema string) result
-	}{
-		{"the agent, both feeds", func(schema string) result {
-			return b.sync(t, b.agent, s, schema, stateDir(t), "--idx-token", simulator.DefaultIDXToken, "--idx", "--vow")
-		}},
-		{"COPY, IDX", func(schema string) result { return b.copyPlain(t, schema, "idx", property, nil) }},
-		{"COPY, VOW", func(schema string) result { return b.copyPlain(t, schema, "vow", property, nil) }},
-	}
-	results := make(map[string][]result)
-	ratios := make(map[string][]float64)
-	sizes := make(map[string][2]int64)
-	for round := range b.sizes.rounds {
-		for _, load := range loads {
-			for i := range 2 {
-				with := (i+round)%2 == 0 // who comes first changes with the round
-				schema := b.schema(t)
-				b.migrate(t, schema)
-				if !with {
-					b.dropIndexes(t, schema)
-				}
-				r := load.run(schema)
-				name := fmt.Sprint(load.name, with)
-				t.Logf("%s, with indexes %t: %s, %.0f rows/s", load.name, with, r.took, r.perSecond())
-				results[name] = append(results[name], r)
-				sizes[name] = [2]int64{
-					b.db.Int(t, "SELECT pg_total_relation_size('"+schema+".property')"),
-					b.db.Int(t, "SELECT coalesce(sum(pg_relation_size(indexrelid)), 0)::bigint FROM pg_stat_user_indexes WHERE schemaname = '"+schema+"' AND "+ours),
-				}
-				b.drop(t, schema)
-			}
-			with, without := results[fmt.Sprint(load.name, true)][round], results[fmt.Sprint(load.name, false)][round]
-			ratios[load.name] = append(ratios[load.name], with.perSecond()/without.perSecond())
-		}
-	}
-	table := b.report.table("Indexes", fmt.Sprintf("%s listings of 8 KB into an empty table, with the six indexes of the usual searches (docs/QUERIES.md) and without. Medians of %d rounds; the ratio is that of the two runs that follow each other.",
-		number(b.sizes.indexed), b.sizes.rounds),
-		"load", "indexes", "seconds", "rows/s", "to without", "WAL", "table in all", "of it these indexes")
-	for _, load := range loads {
-		slices.Sort(ratios[load.name])
-		to := map[bool]float64{false: 1, true: ratios[load.name][len(ratios[load.name])/2]}
-		for _, with := range []bool{false, true} {
-			name := fmt.Sprint(load.name, with)
-			r := median(results[name])
-			table.row(load.name, yes(with), seconds(r.took), number(int(r.perSecond())), ratio(to[with]),
-				size(r.wal), size(sizes[name][0]), size(sizes[name][1]))
-		}
-	}
+// variant is a table of listings as it could be made, and what is loaded into it.
+type variant struct {
+	of     string // variants of the same are compared
+	name   string
+	change []string // statements that make it, with %s for the schema
+	run    func(schema string) result
 }
 
-// ours tells the indexes of the searches from primary keys.
-const ours = "relname = 'property' AND indexrelname LIKE 'agent\\_%'"
-
-func (b *bench) dropIndexes(tb testing.TB, schema string) {
-	tb.Helper()
-	dropped := b.db.Strings(tb, "SELECT indexrelname FROM pg_stat_user_indexes WHERE schemaname = '"+schema+"' AND "+ours)
-	if len(dropped) != 6 {
-		tb.Fatalf("%d indexes to drop", len(dropped))
+// indexes shows what the indexes of the usual searches cost: the same loads of
+// listings with them and without, by the agent and by COPY.
+func (b *bench) indexes(t *testing.T) {
+	s := source(t, b.sizes.indexed, b.sizes.indexed, nil)
+	vow := rows(t, s, "vow_property")
+	agent := func(schema string) result {
+		return b.sync(t, b.agent, s, schema, stateDir(t), "--idx-token", simulator.DefaultIDXToken, "--idx", "--vow")
 	}
-	for _, index := range dropped {
-		b.db.Exec(tb, "DROP INDEX "+schema+"."+index[0])
+	plain := func(schema string) result { return b.copyPlain(t, schema, vow) }
+	var without []string
+	for _, table := range []string{"idx_property", "vow_property"} {
+		for _, index := range []string{"search", "map", "changed"} {
+			without = append(without, "DROP INDEX %s.agent_"+table+"_"+index)
+		}
+	}
+	b.compare(t, "Indexes", fmt.Sprintf("%s listings of 8 KB into an empty table, with the indexes of the usual searches (docs/QUERIES.md) and without; the agent loads both feeds.",
+		number(b.sizes.indexed)), "indexes", []variant{
+		{"agent", "no", without, agent},
+		{"agent", "yes", nil, agent},
+		{"COPY", "no", without, plain},
+		{"COPY", "yes", nil, plain},
+	})
+}
+
+// compression shows what the compression of the JSON costs.
+func (b *bench) compression(t *testing.T) {
+	s := source(t, b.sizes.indexed, b.sizes.indexed, nil)
+	vow := rows(t, s, "vow_property")
+	as := func(method string) (change []string) {
+		for _, table := range []string{"idx_property", "vow_property"} {
+			change = append(change, "ALTER TABLE %s."+table+" ALTER COLUMN record SET COMPRESSION "+method)
+		}
+		return change
+	}
+	agent := func(schema string) result {
+		return b.sync(t, b.agent, s, schema, stateDir(t), "--idx-token", simulator.DefaultIDXToken, "--idx", "--vow")
+	}
+	plain := func(schema string) result { return b.copyPlain(t, schema, vow) }
+	b.compare(t, "Compression", fmt.Sprintf("%s listings of 8 KB into an empty table, whose JSON is compressed by PostgreSQL's own method and by lz4, which the agent chooses where the server has it; the agent loads both feeds.",
+		number(b.sizes.indexed)), "method", []variant{
+		{"agent", "pglz", as("pglz"), agent},
+		{"agent", "lz4", as("lz4"), agent},
+		{"COPY", "pglz", as("pglz"), plain},
+		{"COPY", "lz4", as("lz4"), plain},
+	})
+}
+
+// compare loads into each variant in turn, and makes a table of it in which each
+// stands beside the first of the same load.
+func (b *bench) compare(t *testing.T, title, about, what string, variants []variant) {
+	warm := b.schema(t)
+	b.migrate(t, warm)
+	variants[len(variants)-1].run(warm)
+	b.drop(t, warm)
+	results := make([][]result, len(variants))
+	sizes := make([]int64, len(variants))
+	for round := range b.sizes.rounds {
+		for i := range variants {
+			// Who comes first changes with the round.
+			if round%2 == 1 {
+				i = len(variants) - 1 - i
+			}
+			v, schema := variants[i], b.schema(t)
+			b.migrate(t, schema)
+			for _, statement := range v.change {
+				b.db.Exec(t, fmt.Sprintf(statement, schema))
+			}
+			r := v.run(schema)
+			t.Logf("%s, %s %s: %s, %.0f rows/s", v.of, what, v.name, r.took, r.perSecond())
+			results[i] = append(results[i], r)
+			sizes[i] = b.db.Int(t, "SELECT pg_total_relation_size('"+schema+".vow_property')")
+			b.drop(t, schema)
+		}
+	}
+	table := b.report.table(title, about+fmt.Sprintf(" Medians of %d rounds, in turn.", b.sizes.rounds),
+		"load", what, "seconds", "rows/s", "to the first", "WAL", "table of VOW")
+	for i, v := range variants {
+		first := slices.IndexFunc(variants, func(other variant) bool { return other.of == v.of })
+		r := median(results[i])
+		table.row(v.of, v.name, seconds(r.took), number(int(r.perSecond())), ratio(r.perSecond()/median(results[first]).perSecond()), size(r.wal), size(sizes[i]))
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/record"
 	"resoagent/internal/simulator"
@@ -58,13 +59,14 @@ func (o *oldService) run(ctx context.Context, database string) (err error) {
 	}
 	defer o.conn.Close(ctx)
 	o.keys = make(map[string]bool)
-	if err := o.stream(ctx, record.Property(), "vow", 5000, ""); err != nil {
+	streams := catalog.All()
+	if err := o.stream(ctx, streams.Find("vow_property").Shape(), 5000, ""); err != nil {
 		return err
 	}
-	return o.stream(ctx, record.Media(), "", 2000, "ResourceName eq 'Property' and ")
+	return o.stream(ctx, streams.Find("media").Shape(), 2000, "ResourceName eq 'Property' and ")
 }
 
-func (o *oldService) stream(ctx context.Context, shape *record.Shape, feed string, top int, filter string) error {
+func (o *oldService) stream(ctx context.Context, shape *record.Shape, top int, filter string) error {
 	at, key := "1970-01-01T00:00:00Z", "0"
 	for {
 		page, err := o.page(ctx, shape, top, fmt.Sprintf("%s(%s gt %s or (%s eq %s and %s gt '%s'))",
@@ -73,7 +75,7 @@ func (o *oldService) stream(ctx context.Context, shape *record.Shape, feed strin
 			return err
 		}
 		for i := 0; i < len(page); i += 100 {
-			if err := o.insert(ctx, shape, feed, page[i:min(i+100, len(page))]); err != nil {
+			if err := o.insert(ctx, shape, page[i:min(i+100, len(page))]); err != nil {
 				return err
 			}
 		}
@@ -109,13 +111,12 @@ func (o *oldService) page(ctx context.Context, shape *record.Shape, top int, fil
 }
 
 // insert writes rows as the old service did, with the same columns as the agent.
-func (o *oldService) insert(ctx context.Context, shape *record.Shape, feed string, page []map[string]any) error {
-	ts, hash, body := shape.CopyColumns(feed)
+func (o *oldService) insert(ctx context.Context, shape *record.Shape, page []map[string]any) error {
 	names := shape.KeyColumns()
 	for _, c := range shape.Columns {
 		names = append(names, c.Name)
 	}
-	names = append(names, ts, body, hash)
+	names = append(names, "record_timestamp", "record", "record_hash")
 	var sets, tuples []string
 	for _, n := range names {
 		sets = append(sets, n+" = excluded."+n)

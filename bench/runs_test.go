@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"resoagent/checkpoint"
-	"resoagent/internal/record"
 	"resoagent/internal/simulator"
 	"resoagent/keyset"
 )
@@ -28,47 +27,66 @@ func (b *bench) migrate(tb testing.TB, schema string) {
 	}
 }
 
-// backfill lets COPY, the old way and the agent load the same rows in turn.
+// contestant is one way to load rows. It makes its tables, or has them made,
+// before its clock starts.
+type contestant struct {
+	name string
+	copy string // the contestant that it is compared with
+	run  func(schema string) result
+}
+
+// backfill lets COPY, the old way and the agent load the same rows in turn: one
+// feed of listings and their media, and the listings of both feeds, each of which
+// goes into a table of its own.
 func (b *bench) backfill(t *testing.T) {
 	s := source(t, b.sizes.properties, b.sizes.media, nil)
-	property, media := rows(t, s, record.Property()), rows(t, s, record.Media())
+	idx, vow, media := rows(t, s, "idx_property"), rows(t, s, "vow_property"), rows(t, s, "media")
+	plain := func(loads ...load) func(string) result {
+		return func(schema string) result { b.migrate(t, schema); return b.copyPlain(t, schema, loads...) }
+	}
+	agent := func(flags ...string) func(string) result {
+		return func(schema string) result {
+			return b.sync(t, b.agent, s, schema, stateDir(t), append(flags, "--idx-token", simulator.DefaultIDXToken)...)
+		}
+	}
+	contestants := []contestant{
+		{"COPY", "COPY", plain(vow, media)},
+		{"old way", "COPY", func(schema string) result { b.migrate(t, schema); return b.oldWay(t, s, schema) }},
+		{"agent", "COPY", agent("--vow", "--media")},
+		{"COPY, listings of two feeds", "COPY, listings of two feeds", plain(idx, vow)},
+		{"agent, listings of two feeds", "COPY, listings of two feeds", agent("--idx", "--vow")},
+		{"COPY, two feeds and media", "COPY, two feeds and media", plain(idx, vow, media)},
+		{"agent, two feeds and media", "COPY, two feeds and media", agent("--idx", "--vow", "--media")},
+	}
 	// The server's log files are made while the first load runs, and used again by
 	// the others.
 	warm := b.schema(t)
-	b.migrate(t, warm)
-	b.copyPlain(t, warm, "vow", property, media)
+	contestants[0].run(warm)
 	b.drop(t, warm)
 	results := make(map[string][]result)
 	for range b.sizes.rounds {
-		for _, contestant := range []struct {
-			name string
-			run  func(schema string) result
-		}{
-			{"COPY", func(schema string) result {
-				b.migrate(t, schema)
-				return b.copyPlain(t, schema, "vow", property, media)
-			}},
-			{"old way", func(schema string) result { b.migrate(t, schema); return b.oldWay(t, s, schema) }},
-			{"agent", func(schema string) result { return b.sync(t, b.agent, s, schema, stateDir(t), "--vow", "--media") }},
-		} {
+		for _, c := range contestants {
 			schema := b.schema(t)
-			r := contestant.run(schema)
-			t.Logf("%s: %s, %.0f rows/s", contestant.name, r.took, r.perSecond())
-			results[contestant.name] = append(results[contestant.name], r)
+			r := c.run(schema)
+			t.Logf("%s: %s, %.0f rows/s", c.name, r.took, r.perSecond())
+			results[c.name] = append(results[c.name], r)
 			b.drop(t, schema)
 		}
 	}
-	base, old := median(results["COPY"]).perSecond(), median(results["old way"]).perSecond()
-	table := b.report.table(titleBackfill, fmt.Sprintf("%s media rows of 770 bytes and %s listings of 8 KB, one feed, throttle 0, over HTTP. Medians of %d rounds; the contestants take turns. COPY has the same rows typed and in memory, in the source's order, and one connection. Rows/s are those of all rows together.",
-		number(len(media)), number(len(property)), b.sizes.rounds),
+	old := median(results["old way"]).perSecond()
+	table := b.report.table(titleBackfill, fmt.Sprintf("%s media rows of 770 bytes and %s listings of 8 KB in VOW, %s of them in IDX too, throttle 0, over HTTP. Medians of %d rounds; the contestants take turns. COPY has the same rows typed and in memory, in the source's order, one connection, and tables with the same indexes. Rows/s are those of all rows together; those of the old way are of one feed and its media.",
+		number(len(media.entries)), number(len(vow.entries)), number(len(idx.entries)), b.sizes.rounds),
 		"contestant", "rows/s", "to COPY", "to the old way", "seconds", "client CPU s", "RssAnon", "VmHWM", "WAL", "fetched")
-	for _, name := range []string{"COPY", "old way", "agent"} {
-		r := median(results[name])
-		memory, high := "-", "-"
-		if name != "COPY" {
+	for _, c := range contestants {
+		r := median(results[c.name])
+		memory, high, toOld := "-", "-", "-"
+		if c.name != c.copy {
 			memory, high = size(r.anonymous), size(r.resident)
 		}
-		table.row(name, number(int(r.perSecond())), ratio(r.perSecond()/base), ratio(r.perSecond()/old), seconds(r.took), seconds(r.cpu),
+		if c.copy == "COPY" {
+			toOld = ratio(r.perSecond() / old)
+		}
+		table.row(c.name, number(int(r.perSecond())), ratio(r.perSecond()/median(results[c.copy]).perSecond()), toOld, seconds(r.took), seconds(r.cpu),
 			memory, high, size(r.wal), size(r.fetched))
 	}
 	b.report.plot = median(results["agent"]).samples
