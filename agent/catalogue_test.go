@@ -85,18 +85,15 @@ func madeUpSetup(tb testing.TB, db *harness.Database) *setup {
 	return s
 }
 
-// compareAll compares every stream's rows with the source, and the typed columns
-// of the two with their records.
+// compareAll compares every stream's rows with the source.
 func (s *setup) compareAll(tb testing.TB) {
 	tb.Helper()
 	harness.Compare(tb, s.source, s.db, harness.AllFeeds(),
-		harness.Copy{Table: "showing", Parent: "listing_key", Key: "showing_key", Feed: simulator.VOW, Resource: "Showing", Tombstone: "ShowingStatus=Cancelled"},
-		harness.Copy{Table: "office", Key: "office_key", Feed: simulator.IDX, Resource: "Office"})
-	for _, stream := range []catalog.Stream{showings(), offices()} {
-		if n := harness.Typed(tb, s.db, stream.Shape()); n < 100 {
-			tb.Errorf("%s has %d rows", stream.Table, n)
-		}
-	}
+		harness.Copy{
+			Table: "showing", Parent: "listing_key", Key: "showing_key", Columns: showings().Columns,
+			Feed: simulator.VOW, Resource: "Showing", Tombstone: "ShowingStatus=Cancelled",
+		},
+		harness.Copy{Table: "office", Key: "office_key", Columns: offices().Columns, Feed: simulator.IDX, Resource: "Office"})
 }
 
 // lookWith is the status of an agent, which knows the streams, by stream.

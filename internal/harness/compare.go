@@ -3,12 +3,15 @@ package harness
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"resoagent/internal/catalog"
+	"resoagent/internal/record"
 	"resoagent/internal/simulator"
 )
 
@@ -33,6 +36,8 @@ type Copy struct {
 	// Fields and their texts, as A=B, or "": of the records that have no row, and of
 	// those alone that have one.
 	Tombstone, Where string
+	// Columns are the typed columns, if they are to be compared as well.
+	Columns []record.Column
 }
 
 // wants reports whether a record of the source has a row. listings are the
@@ -71,13 +76,20 @@ func (f *Feeds) copies() (listings, children []Copy) {
 			children = append(children, c)
 		}
 	}
+	streams := catalog.All()
+	for _, copies := range [][]Copy{listings, children} {
+		for i := range copies {
+			of := slices.IndexFunc(streams, func(s catalog.Stream) bool { return s.Table == copies[i].Table })
+			copies[i].Columns = streams[of].Columns
+		}
+	}
 	return listings, children
 }
 
 // Compare fails the test unless the destination holds exactly what the
 // simulator serves: each listing in each feed, each child of a listing that is
-// there, with its content, and nothing else. extra are the tables of streams
-// that a test has made up.
+// there, with its content, its typed columns as its content is, and nothing else.
+// extra are the tables of streams that a test has made up.
 func Compare(tb testing.TB, s *Source, d *Database, f Feeds, extra ...Copy) {
 	tb.Helper()
 	properties, children := f.copies()
@@ -87,11 +99,17 @@ func Compare(tb testing.TB, s *Source, d *Database, f Feeds, extra ...Copy) {
 		for key := range want {
 			listings[key] = true
 		}
-		same(tb, c.Table, want, c.stored(tb, d))
+		c.compare(tb, d, want)
 	}
 	for _, c := range append(children, extra...) {
-		same(tb, c.Table, truth(tb, s, &c, listings), c.stored(tb, d))
+		c.compare(tb, d, truth(tb, s, &c, listings))
 	}
+}
+
+func (c *Copy) compare(tb testing.TB, d *Database, want map[string]content) {
+	tb.Helper()
+	same(tb, c.Table, want, c.stored(tb, d))
+	typed(tb, d, c.Table, c.Columns)
 }
 
 // truth reads what the simulator serves and the copy should have: key, or

@@ -18,33 +18,41 @@ import (
 // spelling: jsonb writes 2.0E7 as 20000000. It gives the number of rows.
 func Typed(tb testing.TB, d *Database, shape *record.Shape) (rows int) {
 	tb.Helper()
-	names := make([]string, len(shape.Columns))
-	for i, c := range shape.Columns {
+	return typed(tb, d, shape.Table, shape.Columns)
+}
+
+func typed(tb testing.TB, d *Database, table string, columns []record.Column) (rows int) {
+	tb.Helper()
+	names := make([]string, len(columns))
+	for i, c := range columns {
 		names[i] = c.Name
 	}
-	query := "SELECT CAST(record AS text), " + strings.Join(names, ", ") + " FROM " + d.Table(shape.Table)
+	if len(columns) == 0 {
+		return 0
+	}
+	query := "SELECT CAST(record AS text), " + strings.Join(names, ", ") + " FROM " + d.Table(table)
 	problems := 0
 	d.values(tb, query, func(row []any) {
 		rows++
 		text := fmt.Sprint(row[0])
 		stored, err := read([]byte(text))
 		if err != nil {
-			tb.Fatalf("%s: %v", shape.Table, err)
+			tb.Fatalf("%s: %v", table, err)
 		}
-		for i, c := range shape.Columns {
+		for i, c := range columns {
 			raw, want := stored[c.Field], record.Value{}
 			if raw != nil {
 				want, _ = c.Convert(raw)
 			}
 			if got := row[1+i]; !holds(c.Kind, raw, want, got) {
 				if problems++; problems <= 5 {
-					tb.Errorf("%s.%s is %v, want %+v of %s, in %.300s", shape.Table, c.Name, got, want, raw, text)
+					tb.Errorf("%s.%s is %v, want %+v of %s, in %.300s", table, c.Name, got, want, raw, text)
 				}
 			}
 		}
 	})
 	if problems > 5 {
-		tb.Errorf("%s: %d typed values differ, in %d rows", shape.Table, problems, rows)
+		tb.Errorf("%s: %d typed values differ, in %d rows", table, problems, rows)
 	}
 	return rows
 }
