@@ -142,7 +142,7 @@ func TestFailedClaimGoesOnHolding(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := &lease{}
-		a := &Agent{config: DefaultConfig(), owner: l, keepsClaim: true, migrate: func(context.Context, record.Owner) (migrations.Result, error) {
+		a := &Agent{config: DefaultConfig(), owner: l, tables: &fakeStore{}, keepsClaim: true, migrate: func(context.Context, record.Owner) (migrations.Result, error) {
 			return migrations.Result{}, errors.New("a right was revoked")
 		}}
 		a.hold(t.Context())

@@ -117,7 +117,7 @@ func TestBrokenTextIsRepaired(t *testing.T) {
 			t.Errorf("totals %+v, %d photos", n, db.Count(t, "media", "media_key LIKE 'P-%'"))
 		}
 		for key, city := range stored {
-			for _, table := range []string{"vow_property", "idx_listing"} {
+			for _, table := range []string{"idx_property", "idx_listing"} {
 				if got := db.Strings(t, "SELECT city, '' FROM "+db.Table(table)+" WHERE listing_key = '"+key+"'"); len(got) != 1 || got[0][0] != city {
 					t.Errorf("%s, %s: %q, want %q", table, key, got, city)
 				}
@@ -151,7 +151,7 @@ func TestBrokenTextIsRepaired(t *testing.T) {
 		if n := report.Totals; n.Written != 2 || n.Failed != 1 || n.Repaired != 1 {
 			t.Errorf("totals %+v", n)
 		}
-		if got := db.Strings(t, "SELECT city, '' FROM "+db.Table("vow_property")+" WHERE listing_key IN ('LATIN1', 'CUT') ORDER BY 1"); got[0][0] != "Montréal" || got[1][0] != "\uFFFD" {
+		if got := db.Strings(t, "SELECT city, '' FROM "+db.Table("idx_property")+" WHERE listing_key IN ('LATIN1', 'CUT') ORDER BY 1"); got[0][0] != "Montréal" || got[1][0] != "\uFFFD" {
 			t.Errorf("stored are %q", got)
 		}
 		keys := s.rejects(t)
