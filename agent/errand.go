@@ -40,7 +40,7 @@ func (e *errands) fetch(ctx context.Context, st *standing, field string, keys []
 		n := min(e.size, len(keys))
 		err := e.ask(ctx, st, record.Only{Field: field, Keys: keys[:n]}, arrived)
 		var r refused
-		if n > 1 && errors.As(err, &r) && r.Refused() {
+		if n > 1 && (isAbsent(err) || errors.As(err, &r) && r.Refused()) {
 			e.size = (n + 1) / 2
 			continue
 		}

@@ -180,14 +180,14 @@ func TestTooManyRepairsStop(t *testing.T) {
 		if !errors.Is(err, agent.ErrRepairs) || !strings.Contains(err.Error(), "UTF-8") {
 			t.Fatalf("error %v, want ErrRepairs", err)
 		}
-		if n := db.Count(t, "vow_property", "listing_key LIKE 'L%' AND city <> 'Montréal'"); n > 1000 {
+		if n := db.Count(t, "idx_property", "listing_key LIKE 'L%' AND city <> 'Montréal'"); n > 1000 {
 			t.Errorf("%d of %d were overwritten", n, many)
 		}
 		for i := range many {
 			s.listing(t, fmt.Sprintf("L%04d", i), "2026-07-03T12:00:00Z", "Montréal")
 		}
 		s.mustSync(t, catalog.IDXProperty)
-		if n := db.Count(t, "vow_property", "listing_key LIKE 'L%' AND city = 'Montréal'"); n != many || len(s.repaired(t)) != 0 {
+		if n := db.Count(t, "idx_property", "listing_key LIKE 'L%' AND city = 'Montréal'"); n != many || len(s.repaired(t)) != 0 {
 			t.Errorf("%d are right, listed are %d", n, len(s.repaired(t)))
 		}
 	})

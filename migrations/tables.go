@@ -154,7 +154,9 @@ func alter(ctx context.Context, tx *sql.Tx, d Dialect, t Table, state tableState
 	for _, c := range t.Columns {
 		typ := columnType(d, c.Type)
 		was := a.is.typeOf(c.Name)
-		if was == typ {
+		recorded, known := state.Columns[c.Name]
+		if was == typ || was != "" && (!known || recorded == c.Type) {
+			// As it shall be, or as somebody has altered it.
 			continue
 		}
 		if was != "" {

@@ -41,6 +41,9 @@ func transact(ctx context.Context, db *sql.DB, d Dialect, schema string, o *sql.
 	if err := fn(tx); err != nil {
 		return err
 	}
+	if o != nil && o.ReadOnly {
+		return nil // there is nothing to commit
+	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}

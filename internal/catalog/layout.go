@@ -3,6 +3,7 @@ package catalog
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -68,17 +69,25 @@ func typed(shape *record.Shape) func([]byte) ([]*string, error) {
 	}
 }
 
-// PropertyTable is the table that the view Property is to show: that of the last
-// listing stream that has finished a backfill, since the later feed is the fuller
-// one; else that of the first of those that are synced. "": it stays as it is.
+// PropertyTable is the table that the view Property is to show from now on: that of
+// the last listing stream that has finished a backfill, since the later feed is the
+// fuller one; before that the only one that is synced. "": it stays as it is, so that
+// a stream that is read anew does not take its rows out of the view.
 func (c Catalogue) PropertyTable(finished, synced func(stream string) bool) string {
 	listings := c.Listings()
-	for i := len(listings) - 1; i >= 0; i-- {
-		if finished(listings[i].Name) {
-			return listings[i].Table
+	if len(listings) == 0 {
+		return ""
+	}
+	fuller := listings[1:]
+	for _, s := range slices.Backward(fuller) {
+		if finished(s.Name) {
+			return s.Table
 		}
 	}
-	for _, s := range listings {
+	if synced(listings[0].Name) {
+		return "" // which the view shows to begin with
+	}
+	for _, s := range fuller {
 		if synced(s.Name) {
 			return s.Table
 		}
