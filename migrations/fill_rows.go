@@ -62,7 +62,7 @@ func (b *batch) updateEach(ctx context.Context, tx *sql.Tx) error {
 	if err != nil {
 		return fmt.Errorf("write rows: %w", err)
 	}
-	defer update.Close()
+	defer func() { _ = update.Close() }()
 	for _, r := range b.rows {
 		var args []any
 		for _, v := range r.values {

@@ -165,6 +165,29 @@ func TestFillAfterAnOlderAgent(t *testing.T) {
 	})
 }
 
+// The same in the middle of a fill: the place of it is worth nothing any more.
+func TestFillAfterAnOlderAgentBetween(t *testing.T) {
+	t.Parallel()
+	eachPlace(t, func(t *testing.T, p *place) {
+		p.up(t, twoTables())
+		p.own(t)
+		p.large(t, 4)
+		p.up(t, wide())
+		if f := p.fill(t, wide()); !f.More {
+			t.Fatalf("%+v", f)
+		}
+		p.up(t, twoTables())
+		p.add(t, "0 before all")
+		p.up(t, wide())
+		for f := p.fill(t, wide()); f.More; {
+			f = p.fill(t, wide())
+		}
+		if n := p.Count(t, "listings", "pool IS NULL"); n != 0 {
+			t.Errorf("%d rows are not filled", n)
+		}
+	})
+}
+
 // A column of a type that is stored alike is read again in place; one of another
 // type is made again, behind the others.
 func TestFillOfAnotherType(t *testing.T) {

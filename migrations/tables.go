@@ -177,7 +177,12 @@ func alter(ctx context.Context, tx *sql.Tx, d Dialect, t Table, state tableState
 			a.steps = append(a.steps, compress(t))
 		}
 	}
-	if len(a.steps) > 0 || !maps.Equal(next.Columns, state.Columns) {
+	// A fill of columns that the layout does not have would leave out the rows that
+	// are written without them behind its place.
+	if next.Fill != nil && !next.Fill.of(next.lacks(t)) {
+		next.Fill = nil
+	}
+	if len(a.steps) > 0 || !maps.Equal(next.Columns, state.Columns) || next.Fill != state.Fill {
 		kept, err := keepTable(t.Name, next)
 		if err != nil {
 			return a, err

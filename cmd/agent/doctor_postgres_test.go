@@ -83,7 +83,7 @@ func TestDoctorPostgres(t *testing.T) {
 			sync(t, x)
 			x.db.Exec(t, "DROP VIEW "+x.db.Table("idx_photo"))
 			as(t, x, "GRANT USAGE, CREATE ON SCHEMA TO ROLE", "GRANT SELECT ON TABLES TO ROLE")
-		}, map[string]string{"destination/tables": "failure: run 'agent migrate' once as their owner", "destination/synclog": "failure: may not write"}},
+		}, map[string]string{"destination/tables": "failure: run 'agent migrate' once as their owner", "destination/rights": "failure: lacks INSERT", "destination/synclog": "failure: may not write"}},
 		"a foreign table": {func(t *testing.T, x *examined) { x.db.Exec(t, `CREATE TABLE `+x.db.Table(`"Media"`)+` (id int)`) }, map[string]string{
 			"destination/tables": "failure: --schema NAME",
 		}},
