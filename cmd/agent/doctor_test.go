@@ -130,7 +130,7 @@ func TestDoctorSource(t *testing.T) {
 			"source/idx_property.page": "ok: ListingKey",
 		}},
 		"one feed": {nil, []string{"--vow-token", ""}, map[string]string{
-			"configuration/feeds":    "ok: IDX alone: photos, rooms and open houses come with its token",
+			"configuration/feeds":    "ok: IDX alone: Media, PropertyRooms, OpenHouse are read with its token",
 			"source/media.page":      "ok: MediaKey",
 			"source/vow_token":       "",
 			"destination/disk":       "ok: records",

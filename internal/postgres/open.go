@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"regexp"
 	"strings"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"resoagent/internal/record"
 	"resoagent/migrations"
@@ -165,11 +165,13 @@ func (d *Destination) Migrate(ctx context.Context, o record.Owner) (migrations.R
 	if err := refusal(d.obstacles()); err != nil {
 		return migrations.Result{}, fmt.Errorf("open destination: %w", err)
 	}
-	db := stdlib.OpenDBFromPool(d.pool)
-	defer db.Close()
-	result, err := migrations.Up(ctx, db, migrations.Postgres, d.names(), d.layout, claim(o))
+	var result migrations.Result
+	err := d.pooled("migrate", func(db *sql.DB) (err error) {
+		result, err = migrations.Up(ctx, db, migrations.Postgres, d.names(), d.layout, claim(o))
+		return err
+	})
 	if err != nil {
-		return result, wrap("migrate", err)
+		return result, err
 	}
 	d.synclog = result.SyncLog
 	err = d.pool.QueryRow(ctx, `SELECT has_database_privilege(current_database(), 'TEMPORARY')`).Scan(&d.temporary)

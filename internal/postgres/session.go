@@ -101,13 +101,15 @@ func (d *Destination) within(ctx context.Context, fn func(pgx.Tx) error) error {
 // because adds why a connection was closed, which the driver has forgotten by
 // the time that it says so.
 func because(tx pgx.Tx, err error) error {
-	if err == nil || !errors.Is(err, pgconn.ErrConnClosed) && !errors.Is(err, net.ErrClosed) && !pgconn.SafeToRetry(err) {
-		return err
-	}
-	if l := lineOf(tx.Conn()); l != nil && l.silent.Load() != nil {
+	if l := lineOf(tx.Conn()); forgotten(err) && l != nil && l.silent.Load() != nil {
 		return l.silent.Load()
 	}
 	return err
+}
+
+// forgotten reports whether an error may only say that a connection was closed.
+func forgotten(err error) bool {
+	return err != nil && (errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err))
 }
 
 // rollbackGrace is how long a rollback may take once nobody waits for its work

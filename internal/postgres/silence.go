@@ -38,6 +38,8 @@ type watch struct {
 
 	mu   sync.Mutex
 	open map[*line]struct{}
+
+	last atomic.Pointer[Silence] // for which a connection was given up
 }
 
 // address is where a connection leads.
@@ -113,7 +115,9 @@ func (l *line) giveUp(since int64, after time.Duration) {
 	if l.moved.Load() != since || l.waits.Load() == 0 || l.idle.Load() {
 		return
 	}
-	l.silent.CompareAndSwap(nil, &Silence{After: after})
+	s := &Silence{After: after}
+	l.silent.CompareAndSwap(nil, s)
+	l.watch.last.Store(s)
 	_ = l.Conn.Close()
 }
 

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"time"
 
@@ -27,18 +28,33 @@ func (d *Destination) held(row migrations.Owned, _ time.Duration) error {
 // Fill reads typed columns that are new out of the stored records, for one batch
 // of rows.
 func (d *Destination) Fill(ctx context.Context) (migrations.Filled, error) {
-	db := stdlib.OpenDBFromPool(d.pool)
-	defer db.Close()
-	done, err := migrations.Fill(ctx, db, migrations.Postgres, d.names(), d.layout, d.incarnation)
+	var done migrations.Filled
+	err := d.pooled("fill columns", func(db *sql.DB) (err error) {
+		done, err = migrations.Fill(ctx, db, migrations.Postgres, d.names(), d.layout, d.incarnation)
+		return err
+	})
 	if errors.Is(err, migrations.ErrClaimLost) {
 		return done, record.ErrLost
 	}
-	return done, wrap("fill columns", err)
+	return done, err
 }
 
 // ShowProperty has the view Property show another table of listings.
 func (d *Destination) ShowProperty(ctx context.Context, table string) error {
+	return d.pooled("show "+table, func(db *sql.DB) error {
+		return migrations.Show(ctx, db, migrations.Postgres, d.names(), d.layout, "property", table, d.held)
+	})
+}
+
+// pooled does fn with the connections of the pool as database/sql has them. That
+// knows nothing of lines, so the watch says why one was closed meanwhile.
+func (d *Destination) pooled(op string, fn func(db *sql.DB) error) error {
+	before := d.watch.last.Load()
 	db := stdlib.OpenDBFromPool(d.pool)
 	defer db.Close()
-	return wrap("show "+table, migrations.Show(ctx, db, migrations.Postgres, d.names(), d.layout, "property", table, d.held))
+	err := fn(db)
+	if s := d.watch.last.Load(); s != before && forgotten(err) {
+		err = s
+	}
+	return wrap(op, err)
 }
