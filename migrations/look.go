@@ -21,6 +21,9 @@ type Standing struct {
 	// them again.
 	Missing []string
 	Pending bool // Up would make or change tables or views by the layout
+	// Obstacles are what others have put on the tables and an upgrade would break: Up
+	// would refuse.
+	Obstacles []Obstacle
 }
 
 // Newer reports whether a newer agent has upgraded the database.
@@ -60,6 +63,9 @@ func (s *Standing) compare(ctx context.Context, tx *sql.Tx, d Dialect, schema st
 		want = append(want, "property", "media", "propertyrooms", "openhouse")
 	} else {
 		want = append(want, "agent_table", "agent_view")
+	}
+	if s.Obstacles, err = obstacles(ctx, tx, d, schema, s.Version); err != nil {
+		return err
 	}
 	states, err := tableStates(ctx, tx, d)
 	if err != nil {

@@ -44,6 +44,9 @@ const (
 type Names struct {
 	Schema  string // of the agent's tables; SQLite: ""
 	SyncLog string // an existing table of an older program, as ParseSyncLog takes it; "" for the schema's own
+	// Room tells how many bytes can still be written where the tables are, and where
+	// that is. nil or !ok: it is not known.
+	Room func(ctx context.Context) (free int64, place string, ok bool)
 }
 
 // Owned is a database's row of its owner.
@@ -115,7 +118,7 @@ func up(ctx context.Context, db *sql.DB, d Dialect, names Names, layout Layout, 
 	case from == 0:
 		err = create(ctx, db, d, names.Schema, layout)
 	case from < result.To:
-		err = upgrade(ctx, db, d, names, layout, claim)
+		err = upgrade(ctx, db, d, names, layout, from, claim)
 	}
 	if err != nil {
 		return Result{}, err

@@ -1,39 +1,17 @@
-package migrations
+package migrations_test
 
 import (
-	"database/sql"
-	"strings"
 	"testing"
 
 	"resoagent/internal/harness"
+	"resoagent/migrations"
 )
-
-// openFor opens a destination the way the agent does.
-func openFor(tb testing.TB, h *harness.Database) (*sql.DB, Dialect) {
-	tb.Helper()
-	driver, url, d := "sqlite", "file:"+strings.TrimPrefix(h.URL, "sqlite:")+"?_pragma=busy_timeout(5000)", SQLite
-	if h.Postgres {
-		driver, url, d = "pgx", h.URL, Postgres
-	}
-	db, err := sql.Open(driver, url)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = db.Close() })
-	return db, d
-}
 
 // versionOne makes the destination of an older agent, with two listings. One has
 // values that no index holds.
-func versionOne(tb testing.TB, h *harness.Database, db *sql.DB, d Dialect) {
+func versionOne(tb testing.TB, h *harness.Database) *older {
 	tb.Helper()
-	p, err := provider(tb.Context(), db, d, Names{Schema: h.Schema}, Layout{}, nil)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if _, err := p.UpTo(tb.Context(), 1); err != nil {
-		tb.Fatal(err)
-	}
+	o := newOlder(tb, h, 1)
 	h.Exec(tb, `INSERT INTO `+h.Table("property")+` (listing_key, city, standard_status, list_price, idx_timestamp, idx_hash, idx, vow_timestamp, vow_hash, vow) VALUES
 		('A', 'Ajax', 'Closed', 2, '2024-01-01T00:00:00Z', 1, '{"City":"Ajax","StandardStatus":"Active","ListPrice":1.0}', '2024-02-01T00:00:00Z', 2, '{"ListPrice":2}')`)
 	noise := "md5(i::text)"
@@ -48,14 +26,14 @@ func versionOne(tb testing.TB, h *harness.Database, db *sql.DB, d Dialect) {
 	}
 	h.Exec(tb, `INSERT INTO `+h.Table("property")+` (listing_key, city, standard_status, list_price, vow_timestamp, vow_hash, vow)
 		SELECT 'LONG', `+aggregate+`, `+aggregate+`, `+price+`, '2024-01-01T00:00:00Z', 1, '{}' FROM `+numbers)
+	return o
 }
 
 func TestUpgradeFromVersionOne(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, h *harness.Database) {
-		db, d := openFor(t, h)
-		versionOne(t, h, db, d)
-		result, err := Up(t.Context(), db, d, Names{Schema: h.Schema}, Layout{}, nil)
+		o := versionOne(t, h)
+		result, err := migrations.Up(t.Context(), o.db, o.d, o.names(), o.layout, nil)
 		if err != nil || result.From != 1 || result.To < 3 {
 			t.Fatalf("result %+v, %v", result, err)
 		}
@@ -68,7 +46,7 @@ func TestUpgradeFromVersionOne(t *testing.T) {
 		if n := h.Count(t, "vow_listing", "listing_key = 'LONG' AND city IS NULL AND standard_status IS NULL"); h.Postgres && n != 1 {
 			t.Errorf("%d rows with what no index holds", n)
 		}
-		result, err = Up(t.Context(), db, d, Names{Schema: h.Schema}, Layout{}, nil)
+		result, err = migrations.Up(t.Context(), o.db, o.d, o.names(), o.layout, nil)
 		if err != nil || result.From != result.To {
 			t.Errorf("once more: %+v, %v", result, err)
 		}
@@ -80,17 +58,10 @@ func TestUpgradeFromVersionOne(t *testing.T) {
 func TestUpgradeTakesRowsWithoutTimestamp(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, h *harness.Database) {
-		db, d := openFor(t, h)
-		p, err := provider(t.Context(), db, d, Names{Schema: h.Schema}, Layout{}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := p.UpTo(t.Context(), 2); err != nil {
-			t.Fatal(err)
-		}
+		o := newOlder(t, h, 2)
 		tables := map[string]string{"media": "resource_record_key, media_key", "propertyrooms": "listing_key, room_key", "openhouse": "listing_key, open_house_key"}
 		insert := func(table, key, stamp, hash string) error {
-			_, err := db.ExecContext(t.Context(), "INSERT INTO "+h.Table(table)+" ("+tables[table]+", record_timestamp, record_hash, record) VALUES ('A', '"+
+			_, err := o.db.ExecContext(t.Context(), "INSERT INTO "+h.Table(table)+" ("+tables[table]+", record_timestamp, record_hash, record) VALUES ('A', '"+
 				key+"', "+stamp+", "+hash+", '{}')")
 			return err
 		}
@@ -103,7 +74,7 @@ func TestUpgradeTakesRowsWithoutTimestamp(t *testing.T) {
 			}
 			h.Count(t, table, "") // the test's own connection knows the old schema
 		}
-		if _, err := Up(t.Context(), db, d, Names{Schema: h.Schema}, Layout{}, nil); err != nil {
+		if _, err := migrations.Up(t.Context(), o.db, o.d, o.names(), o.layout, nil); err != nil {
 			t.Fatal(err)
 		}
 		for table := range tables {

@@ -97,8 +97,18 @@ func firstVersion(ctx context.Context, tx *sql.Tx, d Dialect, store database.Sto
 
 // upgrade walks through the versions that are missing. What would stop any of them
 // is looked for before the first.
-func upgrade(ctx context.Context, db *sql.DB, d Dialect, names Names, layout Layout, claim Claim) error {
+func upgrade(ctx context.Context, db *sql.DB, d Dialect, names Names, layout Layout, from int64, claim Claim) error {
 	p, err := provider(ctx, db, d, names, layout, claim)
+	if err != nil {
+		return err
+	}
+	err = reading(ctx, db, d, names.Schema, func(tx *sql.Tx) error {
+		found, err := obstacles(ctx, tx, d, names.Schema, from)
+		if err != nil {
+			return err
+		}
+		return refuseObstacles(found)
+	})
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,19 @@ const (
 	BeforeClose   = "before-close"   // the lease is given back, the files are open
 )
 
-// Points are all points.
+// The points of the upgrade that gives each feed of listings a table of its own. All
+// of it is one transaction.
+const (
+	MoveBegun   = "move-begun"   // the owner is asked, obstacles are looked for, nothing is changed yet
+	MoveFilled  = "move-filled"  // the new table has its rows
+	MoveRenamed = "move-renamed" // the old one has its new name
+	MoveOpen    = "move-open"    // everything is there, and not committed yet
+)
+
+// MovePoints are those of the upgrade.
+func MovePoints() []string { return []string{MoveBegun, MoveFilled, MoveRenamed, MoveOpen} }
+
+// Points are all points of a run.
 func Points() []string {
 	return []string{
 		StateFilled, StateLinked, Migrated, ClaimNoted, Claimed, Settled, KeysCleared, KeysPartly, KeysGrown, BeforeCommit,
