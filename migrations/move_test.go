@@ -264,33 +264,37 @@ func TestMoveChoosesWhatPropertyShows(t *testing.T) {
 func TestMoveAsksTheOwner(t *testing.T) {
 	t.Parallel()
 	for _, version := range []int64{1, 5} {
-		harness.Each(t, func(t *testing.T, h *harness.Database) {
-			o := newOlder(t, h, version)
-			o.put(t, "A", `{"ListPrice":1}`, `{"ListPrice":2}`)
-			lease := "now() + interval '1 minute'"
-			if !o.Postgres {
-				lease = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 minute')"
-			}
-			o.Exec(t, `INSERT INTO `+o.Table("agent_owner")+` (id, state_id, host, state_dir, incarnation, lease_until) VALUES (1, 's', 'other', '/d', 7, `+lease+`)`)
-			theirs := errors.New("it is theirs")
-			var row migrations.Owned
-			var leased time.Duration
-			claim := func(r migrations.Owned, l time.Duration) error { row, leased = r, l; return theirs }
-			_, err := migrations.Up(t.Context(), o.db, o.d, o.names(), o.layout, claim)
-			if !errors.Is(err, theirs) || row != (migrations.Owned{StateID: "s", Host: "other", StateDir: "/d", Incarnation: 7}) || leased < 30*time.Second || leased > time.Minute {
-				t.Fatalf("%v, asked of %+v, %v", err, row, leased)
-			}
-			if s, err := migrations.Look(t.Context(), o.db, o.d, o.names(), o.layout); err != nil || s.Version != version {
-				t.Errorf("version %d, %v", s.Version, err)
-			}
-			if n := o.Count(t, "property", "idx IS NOT NULL AND vow IS NOT NULL"); n != 1 {
-				t.Errorf("%d listings of both feeds", n)
-			}
-			claim = func(migrations.Owned, time.Duration) error { return nil }
-			if _, err := migrations.Up(t.Context(), o.db, o.d, o.names(), o.layout, claim); err != nil {
-				t.Error(err)
-			}
+		t.Run(fmt.Sprint(version), func(t *testing.T) {
+			harness.Each(t, func(t *testing.T, h *harness.Database) { movesForItsOwnerAlone(t, newOlder(t, h, version), version) })
 		})
+	}
+}
+
+func movesForItsOwnerAlone(t *testing.T, o *older, version int64) {
+	t.Helper()
+	o.put(t, "A", `{"ListPrice":1}`, `{"ListPrice":2}`)
+	lease := "now() + interval '1 minute'"
+	if !o.Postgres {
+		lease = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 minute')"
+	}
+	o.Exec(t, `INSERT INTO `+o.Table("agent_owner")+` (id, state_id, host, state_dir, incarnation, lease_until) VALUES (1, 's', 'other', '/d', 7, `+lease+`)`)
+	theirs := errors.New("it is theirs")
+	var row migrations.Owned
+	var leased time.Duration
+	claim := func(r migrations.Owned, l time.Duration) error { row, leased = r, l; return theirs }
+	_, err := migrations.Up(t.Context(), o.db, o.d, o.names(), o.layout, claim)
+	if !errors.Is(err, theirs) || row != (migrations.Owned{StateID: "s", Host: "other", StateDir: "/d", Incarnation: 7}) || leased < 30*time.Second || leased > time.Minute {
+		t.Fatalf("%v, asked of %+v, %v", err, row, leased)
+	}
+	if s, err := migrations.Look(t.Context(), o.db, o.d, o.names(), o.layout); err != nil || s.Version != version {
+		t.Errorf("version %d, %v", s.Version, err)
+	}
+	if n := o.Count(t, "property", "idx IS NOT NULL AND vow IS NOT NULL"); n != 1 {
+		t.Errorf("%d listings of both feeds", n)
+	}
+	claim = func(migrations.Owned, time.Duration) error { return nil }
+	if _, err := migrations.Up(t.Context(), o.db, o.d, o.names(), o.layout, claim); err != nil {
+		t.Error(err)
 	}
 }
 
