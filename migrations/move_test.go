@@ -206,7 +206,7 @@ func (o *older) moved(t *testing.T) {
 	leftovers := `SELECT name FROM sqlite_master WHERE name LIKE 'agent__dx_%' AND name NOT LIKE 'agent__dx_property%'`
 	if o.Postgres {
 		leftovers = `SELECT relname FROM pg_class WHERE relname ~ '^agent_(idx|vow)_(search|map|changed)$' AND relnamespace = '` + o.Schema + `'::regnamespace
-			UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = '` + o.Schema + `'::regnamespace`
+			UNION ALL SELECT proname FROM pg_proc WHERE proname LIKE 'agent%' AND pronamespace = '` + o.Schema + `'::regnamespace`
 	}
 	if left := o.Strings(t, leftovers); len(left) > 0 {
 		t.Errorf("left over: %v", left)
