@@ -102,7 +102,7 @@ func (a *Agent) Migrate(ctx context.Context) (migrations.Result, error) {
 	err = owned(err)
 	a.otherLogs = result.OtherSyncLogs
 	if errors.Is(err, migrations.ErrForeign) || errors.Is(err, migrations.ErrNewer) || errors.Is(err, migrations.ErrSyncLog) ||
-		errors.Is(err, record.ErrUnsuited) {
+		errors.Is(err, migrations.ErrObstacles) || errors.Is(err, migrations.ErrRoom) || errors.Is(err, record.ErrUnsuited) {
 		err = refuse(err)
 	}
 	return result, err

@@ -16,12 +16,15 @@ import (
 // anybody who would change the table. Then the tables change places, which takes
 // the table from its readers too, for as long as a look at its rows takes.
 func (m *mover) postgres(ctx context.Context) error {
-	// Times are read as text and written again.
-	if err := m.exec(ctx, `SET LOCAL datestyle TO 'ISO, YMD'`, `SET LOCAL timezone TO 'UTC'`); err != nil {
+	// Times are read as text and written again; and the whole may take hours, with
+	// pauses, whatever limits role or database have.
+	err := m.exec(ctx, `SELECT set_config(n, v, true) FROM (VALUES ('datestyle', 'ISO, YMD'), ('timezone', 'UTC'),
+		('transaction_timeout', '0'), ('idle_in_transaction_session_timeout', '60s')) s(n, v) WHERE current_setting(n, true) IS NOT NULL`)
+	if err != nil {
 		return err
 	}
 	// Both are locks of somebody's that end: a claim's, and a writer's who has lost his.
-	err := m.patiently(ctx, func() error {
+	err = m.patiently(ctx, func() error {
 		if err := ask(ctx, m.tx, m.d, m.claim); err != nil {
 			return err
 		}

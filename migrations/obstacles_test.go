@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-
 	"resoagent/internal/harness"
 	"resoagent/migrations"
 )
@@ -158,4 +157,3 @@ func (o *older) meets(t *testing.T, want []string) {
 		}
 	}
 }
-

@@ -190,5 +190,5 @@ func (d *Destination) table(name string) string { return d.schema + "." + name }
 
 // names say where the tables are.
 func (d *Destination) names() migrations.Names {
-	return migrations.Names{Schema: d.schema, SyncLog: d.named}
+	return migrations.Names{Schema: d.schema, SyncLog: d.named, Room: d.room}
 }

@@ -3,15 +3,11 @@ package postgres
 import (
 	"context"
 	"errors"
-	"net"
-	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"resoagent/internal/disk"
 	"resoagent/internal/record"
 )
 
@@ -77,38 +73,5 @@ func (p *probe) marksAndSpace(ctx context.Context) {
 		})
 		p.found.MarksKnown = err == nil
 	}
-	path, why := p.dataPath(ctx)
-	if path == "" {
-		p.found.Place = why
-		return
-	}
-	free, err := disk.Free(path)
-	if err != nil {
-		p.found.Place = "the server does not tell its free space"
-		return
-	}
-	p.found.Free, p.found.FreeKnown, p.found.Place = free, true, path
-}
-
-// dataPath is where new rows go on this host's own disks, or why that is not
-// known.
-func (p *probe) dataPath(ctx context.Context) (path, why string) {
-	const untold = "the server does not tell its free space"
-	host := p.config.ConnConfig.Host
-	ip := net.ParseIP(host)
-	if p.pooler || !strings.HasPrefix(host, "/") && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return "", untold
-	}
-	// A tablespace that is not the server's own has a place of its own.
-	err := p.ask(ctx, `SELECT COALESCE(NULLIF(pg_tablespace_location(t.oid), ''), current_setting('data_directory'))
-		FROM pg_database d JOIN pg_tablespace t ON t.oid = COALESCE(
-			(SELECT oid FROM pg_tablespace WHERE spcname = NULLIF(current_setting('default_tablespace'), '')), d.dattablespace)
-		WHERE d.datname = current_database()`, nil, &path)
-	if err != nil {
-		return "", untold // most users may not read the setting
-	}
-	if _, err := os.Stat(path); err != nil {
-		return "", untold // a container's, say
-	}
-	return path, ""
+	p.found.Free, p.found.Place, p.found.FreeKnown = p.free(ctx, p.ask)
 }

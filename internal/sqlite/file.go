@@ -1,9 +1,11 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -62,4 +64,16 @@ func room(path string, err error) error {
 		}
 	}
 	return err
+}
+
+// room is what can still be written to the disk of the file, as migrations ask for
+// it.
+func (d *Destination) room(context.Context) (free int64, place string, known bool) {
+	path := d.path
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	place = filepath.Dir(path)
+	bytes, err := disk.Free(place)
+	return int64(min(bytes, math.MaxInt64)), place, err == nil
 }

@@ -76,7 +76,7 @@ func (d *Destination) Migrate(ctx context.Context, o record.Owner) (migrations.R
 	// goose holds one connection and asks for a second.
 	d.db.SetMaxOpenConns(2)
 	defer d.db.SetMaxOpenConns(1)
-	result, err := migrations.Up(ctx, d.db, migrations.SQLite, migrations.Names{}, d.layout, claim(o))
+	result, err := migrations.Up(ctx, d.db, migrations.SQLite, migrations.Names{Room: d.room}, d.layout, claim(o))
 	return result, wrap("migrate", room(d.path, err))
 }
 
