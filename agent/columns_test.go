@@ -102,19 +102,19 @@ func TestColumnsBehindAnEarlierAgent(t *testing.T) {
 	})
 }
 
-// swell gives the table of showings 12,000 rows that no source has, of 2 KB each.
+// swell gives the table of showings 6,000 rows that no source has, of 2 KB each.
 func swell(tb testing.TB, db *harness.Database) (rows int64) {
 	tb.Helper()
 	const into = "INSERT INTO %s (listing_key, showing_key, record_timestamp, record_hash, record) "
-	query := "WITH RECURSIVE c(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM c WHERE n < 12000) " + into +
+	query := "WITH RECURSIVE c(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM c WHERE n < 6000) " + into +
 		`SELECT 'FILL' || printf('%%05d', n), 'K' || n, '2024-01-01T00:00:00.000000Z', n,
 			json_object('AttendedYN', json(CASE n %% 2 WHEN 0 THEN 'true' ELSE 'false' END), 'Day', '2024-01-02', 'Pad', hex(randomblob(1000))) FROM c`
 	if db.Postgres {
 		query = into + `SELECT 'FILL' || lpad(n::text, 5, '0'), 'K' || n, '2024-01-01', n,
-			jsonb_build_object('AttendedYN', n %% 2 = 0, 'Day', '2024-01-02', 'Pad', repeat(md5(n::text), 62)) FROM generate_series(1, 12000) n`
+			jsonb_build_object('AttendedYN', n %% 2 = 0, 'Day', '2024-01-02', 'Pad', repeat(md5(n::text), 62)) FROM generate_series(1, 6000) n`
 	}
 	db.Exec(tb, fmt.Sprintf(query, db.Table("showing")))
-	return 12000
+	return 6000
 }
 
 // Columns are filled while a sync goes on, and the stream itself changes; an agent

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"resoagent/internal/crashpoint"
 	"resoagent/migrations"
 )
 
@@ -43,6 +44,9 @@ func (a *Agent) fill(ctx context.Context) error {
 		})
 		if err != nil {
 			return err
+		}
+		if done.Table != "" {
+			crashpoint.At(crashpoint.Filled)
 		}
 		if done.Table != "" && total == 0 {
 			a.notice(false, "%s has new columns (%s): their values are read out of the stored records", done.Table, strings.Join(done.Columns, ", "))

@@ -18,6 +18,7 @@ const (
 	Migrated      = "migrated"       // the tables are there
 	ClaimNoted    = "claim-noted"    // the incarnation to come is in the state file, and not in the destination yet
 	Claimed       = "claimed"        // the destination is ours
+	Filled        = "filled"         // a batch of rows has the values of columns that are new
 	Settled       = "settled"        // what was decided between the stores is in the state file
 	KeysCleared   = "keys-cleared"   // the key set is emptied for a rebuild
 	KeysPartly    = "keys-partly"    // some of it is rebuilt
@@ -50,7 +51,7 @@ func MovePoints() []string { return []string{MoveBegun, MoveFilled, MoveRenamed,
 // Points are all points of a run.
 func Points() []string {
 	return []string{
-		StateFilled, StateLinked, Migrated, ClaimNoted, Claimed, Settled, KeysCleared, KeysPartly, KeysGrown, BeforeCommit,
+		StateFilled, StateLinked, Migrated, ClaimNoted, Claimed, Filled, Settled, KeysCleared, KeysPartly, KeysGrown, BeforeCommit,
 		CommitOpen, AfterCommit, StateOpen, AfterState, ErrandDone, PassDone, Journaled, Mirrored, BeforeRelease, BeforeClose,
 	}
 }
