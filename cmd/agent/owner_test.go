@@ -133,3 +133,32 @@ func TestLoserStops(t *testing.T) {
 		harness.Compare(t, s.source, s.db, harness.AllFeeds())
 	})
 }
+
+// Tables that an agent is at work on are changed by nobody else: what the database
+// lacks is made once its lease has ended, and an agent or 'agent migrate' that would
+// make it before that leaves with code 4.
+func TestTablesOfAnOwnerAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, db *harness.Database) {
+		s := newSetup(t, harness.Small(), db)
+		if c := start(t, s.args()...); c.wait(t) != exitDone {
+			t.Fatal(c.output())
+		}
+		db.Exec(t, "DROP VIEW "+db.Table("idx_photo"))
+		until := time.Now().UTC().Add(time.Hour).Format("2006-01-02T15:04:05.000Z")
+		db.Exec(t, "UPDATE "+db.Table("agent_owner")+" SET host = 'other-host', state_id = 'other', lease_until = '"+until+"'")
+		for _, command := range []string{"migrate", "sync"} {
+			c := start(t, append([]string{command}, s.args()[1:]...)...)
+			if code := c.wait(t); code != exitInUse || !strings.Contains(c.output(), "other-host") {
+				t.Errorf("agent %s: exit %d:\n%s", command, code, c.output())
+			}
+		}
+		db.Exec(t, "UPDATE "+db.Table("agent_owner")+" SET lease_until = NULL")
+		if c := start(t, append([]string{"migrate"}, s.args()[1:]...)...); c.wait(t) != exitDone {
+			t.Errorf("once the lease has ended:\n%s", c.output())
+		}
+		if db.Count(t, "idx_photo", "") == 0 {
+			t.Error("the view is not there again")
+		}
+	})
+}
