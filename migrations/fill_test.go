@@ -2,6 +2,7 @@ package migrations
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,6 +11,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"resoagent/internal/harness"
+	"resoagent/internal/pgtest"
 )
 
 func (p *place) fill(t *testing.T, l Layout) Filled {
@@ -333,4 +337,23 @@ func TestFillOfNoRows(t *testing.T) {
 			t.Errorf("once more: %+v", f)
 		}
 	})
+}
+
+// Behind a pooler, statements are sent without being prepared.
+func TestFillBehindAPooler(t *testing.T) {
+	t.Parallel()
+	h := harness.NewPostgres(t)
+	db, err := sql.Open("pgx", pgtest.Pooler(t, h.URL)+"&default_query_exec_mode=exec")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	p := &place{h, db, Postgres}
+	p.up(t, twoTables())
+	p.own(t)
+	p.add(t, "A", "B")
+	p.up(t, wide())
+	if f := p.fill(t, wide()); f.Rows != 2 || p.Count(t, "listing", "beds = 1 AND pool = 'yes B'") != 1 {
+		t.Errorf("%+v", f)
+	}
 }
