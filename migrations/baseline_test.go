@@ -1,7 +1,6 @@
 package migrations_test
 
 import (
-	"database/sql"
 	"strings"
 	"testing"
 
@@ -11,8 +10,6 @@ import (
 	"resoagent/internal/harness"
 	"resoagent/migrations"
 )
-
-const versionTable = "agent_schema_version"
 
 // structure tells what tables, columns and indexes there are: of each column type,
 // whether it may be null, and its default.
@@ -54,20 +51,6 @@ func agents(structure string) string {
 	return strings.Join(lines, "\n")
 }
 
-func open(t *testing.T, h *harness.Database) (*sql.DB, migrations.Dialect, migrations.Names) {
-	t.Helper()
-	driver, url, d, names := "sqlite", "file:"+strings.TrimPrefix(h.URL, "sqlite:")+"?_pragma=busy_timeout(5000)", migrations.SQLite, migrations.Names{}
-	if h.Postgres {
-		driver, url, d, names = "pgx", h.URL, migrations.Postgres, migrations.Names{Schema: h.Schema}
-	}
-	db, err := sql.Open(driver, url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	return db, d, names
-}
-
 // another is a second destination of the same kind.
 func another(t *testing.T, h *harness.Database) *harness.Database {
 	t.Helper()
@@ -83,20 +66,20 @@ func TestNewDatabaseIsAsAnUpgradedOne(t *testing.T) {
 	t.Parallel()
 	layout := catalog.All().Layout()
 	harness.Each(t, func(t *testing.T, fresh *harness.Database) {
-		db, d, names := open(t, fresh)
-		if _, err := migrations.Up(t.Context(), db, d, names, layout, nil); err != nil {
+		db, d := openFor(t, fresh)
+		if _, err := migrations.Up(t.Context(), db, d, migrations.Names{Schema: fresh.Schema}, layout, nil); err != nil {
 			t.Fatal(err)
 		}
 		old := another(t, fresh)
-		db, d, names = open(t, old)
-		if err := migrations.UpTo(t.Context(), db, d, names, layout, 6); err != nil {
+		db, d = openFor(t, old)
+		if err := migrations.UpTo(t.Context(), db, d, migrations.Names{Schema: old.Schema}, layout, 6); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(agents(structure(t, old)), agents(structure(t, fresh))); diff != "" {
 			t.Errorf("upgraded and new: %s", diff)
 		}
 		versions := func(h *harness.Database) [][]string {
-			return h.Strings(t, "SELECT version_id, is_applied FROM "+h.Table(versionTable)+" ORDER BY id")
+			return h.Strings(t, "SELECT version_id, is_applied FROM "+h.Table(migrations.VersionTable)+" ORDER BY id")
 		}
 		if diff := cmp.Diff(versions(old), versions(fresh)); diff != "" {
 			t.Errorf("versions, upgraded and new: %s", diff)

@@ -5,12 +5,38 @@ import (
 	"database/sql"
 )
 
-// UpTo makes the database of an older agent.
+// What the tests, which cannot be of this package (harness knows the catalogue, and
+// that knows it), see of it.
+const (
+	FillBytes    = fillBytes
+	VersionTable = versionTable
+)
+
+// UpTo makes the database of an older agent; version 0 is the version table alone.
 func UpTo(ctx context.Context, db *sql.DB, d Dialect, names Names, layout Layout, version int64) error {
 	p, err := provider(ctx, db, d, names, layout, nil)
 	if err != nil {
 		return err
 	}
+	if version == 0 {
+		_, err = p.GetDBVersion(ctx)
+		return err
+	}
 	_, err = p.UpTo(ctx, version)
 	return err
+}
+
+// HasLZ4 is hasLZ4.
+func HasLZ4(ctx context.Context, db *sql.DB) (bool, error) { return hasLZ4(ctx, db, Postgres) }
+
+// ColumnsOf are the names of a table's or view's columns in their order.
+func ColumnsOf(ctx context.Context, db *sql.DB, d Dialect, schema, name string) (out []string, err error) {
+	err = reading(ctx, db, d, schema, func(tx *sql.Tx) error {
+		r, err := lookAt(ctx, tx, d, name)
+		for _, c := range r {
+			out = append(out, c.Name)
+		}
+		return err
+	})
+	return out, err
 }

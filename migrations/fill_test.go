@@ -1,4 +1,4 @@
-package migrations
+package migrations_test
 
 import (
 	"context"
@@ -14,11 +14,12 @@ import (
 
 	"resoagent/internal/harness"
 	"resoagent/internal/pgtest"
+	"resoagent/migrations"
 )
 
-func (p *place) fill(t *testing.T, l Layout) Filled {
+func (p *place) fill(t *testing.T, l migrations.Layout) migrations.Filled {
 	t.Helper()
-	f, err := Fill(t.Context(), p.db, p.d, p.names(), l, 7)
+	f, err := migrations.Fill(t.Context(), p.db, p.d, p.names(), l, 7)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +27,7 @@ func (p *place) fill(t *testing.T, l Layout) Filled {
 }
 
 // wide is a layout with two columns more.
-func wide() Layout { return twoTables(Column{"beds", "bigint"}, Column{"pool", "text"}) }
+func wide() migrations.Layout { return twoTables(col("beds", "bigint"), col("pool", "text")) }
 
 // large adds listings in the order A000, A001 and so on, each larger than a third of
 // a batch, so that there are about three in one.
@@ -34,7 +35,7 @@ func (p *place) large(t *testing.T, n int) {
 	t.Helper()
 	for i := range n {
 		p.Exec(t, "INSERT INTO "+p.Table("listings")+` (listing_key, city, price, record_hash, record) VALUES ($1, 'Ajax', 1.5, $2, $3)`,
-			fmt.Sprintf("A%03d", i), i, fmt.Sprintf(`{"beds":%d,"pool":"yes","noise":%q}`, i, strings.Repeat("x", fillBytes*2/5)))
+			fmt.Sprintf("A%03d", i), i, fmt.Sprintf(`{"beds":%d,"pool":"yes","noise":%q}`, i, strings.Repeat("x", migrations.FillBytes*2/5)))
 	}
 }
 
@@ -47,14 +48,14 @@ func TestFill(t *testing.T) {
 		p.add(t, "A", "B", "C")
 		p.Exec(t, "UPDATE "+p.Table("listings")+` SET record = '{"city":"Ajax"}' WHERE listing_key = 'C'`)
 		p.up(t, wide())
-		if d := cmp.Diff(Filled{Table: "listings", Columns: []string{"beds", "pool"}, Rows: 3}, p.fill(t, wide())); d != "" {
+		if d := cmp.Diff(migrations.Filled{Table: "listings", Columns: []string{"beds", "pool"}, Rows: 3}, p.fill(t, wide())); d != "" {
 			t.Error(d)
 		}
 		want := [][]string{{"A", "Ajax", "1.5", "0", "yes A"}, {"B", "Ajax", "1.5", "1", "yes B"}, {"C", "Ajax", "1.5", "", ""}}
 		if d := cmp.Diff(want, p.Strings(t, "SELECT listing_key, city, price, beds, pool FROM "+p.Table("listing")+" ORDER BY listing_key")); d != "" {
 			t.Error(d)
 		}
-		if f := p.fill(t, wide()); !cmp.Equal(f, Filled{}) {
+		if f := p.fill(t, wide()); !cmp.Equal(f, migrations.Filled{}) {
 			t.Errorf("once more: %+v", f)
 		}
 	})
@@ -68,7 +69,7 @@ func TestFillOfEachType(t *testing.T) {
 		p.own(t)
 		p.Exec(t, "INSERT INTO "+p.Table("listings")+` (listing_key, record_hash, record) VALUES ('A', 1,
 			'{"t":"it''s","i":"9007199254740993","n":"-1.25","b":"1","d":"2024-02-29","z":"2024-02-29T23:59:59.123456Z"}')`)
-		l := twoTables(Column{"t", "text"}, Column{"i", "bigint"}, Column{"n", "numeric"}, Column{"b", "boolean"}, Column{"d", "date"}, Column{"z", "timestamptz"})
+		l := twoTables(col("t", "text"), col("i", "bigint"), col("n", "numeric"), col("b", "boolean"), col("d", "date"), col("z", "timestamptz"))
 		p.up(t, l)
 		if f := p.fill(t, l); f.Rows != 1 || f.More {
 			t.Errorf("%+v", f)
@@ -92,7 +93,7 @@ func TestFillGoesOn(t *testing.T) {
 		p.large(t, 7)
 		p.Exec(t, "INSERT INTO "+p.Table("rooms")+` (listing_key, room_key, record_hash, record) VALUES ('A', 'R', 1, '{"room_width":"3"}')`)
 		l := wide()
-		columns := append(slices.Clone(l.Tables[1].Columns), Column{"room_width", "numeric"})
+		columns := append(slices.Clone(l.Tables[1].Columns), col("room_width", "numeric"))
 		l.Tables[1].Columns, l.Tables[1].Typed = columns, typedBy(columns)
 		p.up(t, l)
 		f := p.fill(t, l)
@@ -136,8 +137,8 @@ func TestFillBeginsAgain(t *testing.T) {
 		p.up(t, twoTables())
 		p.own(t)
 		p.large(t, 4)
-		p.up(t, twoTables(Column{"beds", "bigint"}))
-		if f := p.fill(t, twoTables(Column{"beds", "bigint"})); !f.More {
+		p.up(t, twoTables(col("beds", "bigint")))
+		if f := p.fill(t, twoTables(col("beds", "bigint"))); !f.More {
 			t.Fatalf("%+v", f)
 		}
 		p.up(t, wide())
@@ -197,16 +198,16 @@ func TestFillAfterAnOlderAgentBetween(t *testing.T) {
 func TestFillOfAnotherType(t *testing.T) {
 	t.Parallel()
 	eachPlace(t, func(t *testing.T, p *place) {
-		old := twoTables(Column{"beds", "text"})
-		old.Tables[0].Indexes = append(old.Tables[0].Indexes, Index{Name: "agent_listings_beds", Columns: []string{"beds"}})
+		old := twoTables(col("beds", "text"))
+		old.Tables[0].Indexes = append(old.Tables[0].Indexes, migrations.Index{Name: "agent_listings_beds", Columns: []string{"beds"}})
 		p.up(t, old)
 		p.own(t)
 		p.add(t, "A")
 		if p.Postgres {
 			p.Exec(t, "GRANT SELECT ON "+p.Table("listing")+" TO PUBLIC")
 		}
-		l := twoTables(Column{"beds", "bigint"})
-		l.Tables[0].Indexes = append(l.Tables[0].Indexes, Index{Name: "agent_listings_beds", Columns: []string{"beds"}})
+		l := twoTables(col("beds", "bigint"))
+		l.Tables[0].Indexes = append(l.Tables[0].Indexes, migrations.Index{Name: "agent_listings_beds", Columns: []string{"beds"}})
 		p.up(t, l)
 		if f := p.fill(t, l); f.Rows != 1 || !slices.Equal(f.Columns, []string{"beds"}) {
 			t.Errorf("%+v", f)
@@ -274,7 +275,7 @@ func TestFillWaitsForARow(t *testing.T) {
 		}
 		done := make(chan error, 1)
 		go func() {
-			_, err := Fill(context.WithoutCancel(t.Context()), p.db, p.d, p.names(), wide(), 7)
+			_, err := migrations.Fill(context.WithoutCancel(t.Context()), p.db, p.d, p.names(), wide(), 7)
 			done <- err
 		}()
 		for deadline := time.Now().Add(2 * time.Second); ; {
@@ -308,7 +309,7 @@ func TestFillIsTheOwners(t *testing.T) {
 			if owned {
 				p.own(t)
 			}
-			if _, err := Fill(t.Context(), p.db, p.d, p.names(), wide(), 6); !errors.Is(err, ErrClaimLost) {
+			if _, err := migrations.Fill(t.Context(), p.db, p.d, p.names(), wide(), 6); !errors.Is(err, migrations.ErrClaimLost) {
 				t.Errorf("owned %t: %v", owned, err)
 			}
 		}
@@ -329,11 +330,11 @@ func TestFillOfNoRows(t *testing.T) {
 		p.up(t, twoTables())
 		p.own(t)
 		p.up(t, wide())
-		if f := p.fill(t, wide()); !cmp.Equal(f, Filled{}) {
+		if f := p.fill(t, wide()); !cmp.Equal(f, migrations.Filled{}) {
 			t.Errorf("%+v", f)
 		}
 		p.add(t, "A") // by who knows the columns
-		if f := p.fill(t, wide()); !cmp.Equal(f, Filled{}) {
+		if f := p.fill(t, wide()); !cmp.Equal(f, migrations.Filled{}) {
 			t.Errorf("once more: %+v", f)
 		}
 	})
@@ -348,7 +349,7 @@ func TestFillBehindAPooler(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	p := &place{h, db, Postgres}
+	p := &place{h, db, migrations.Postgres}
 	p.up(t, twoTables())
 	p.own(t)
 	p.add(t, "A", "B")

@@ -1,4 +1,4 @@
-package migrations
+package migrations_test
 
 import (
 	"context"
@@ -14,10 +14,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"resoagent/internal/harness"
+	"resoagent/migrations"
 )
 
 // typedBy reads fields of the columns' names out of a record.
-func typedBy(columns []Column) func([]byte) ([]*string, error) {
+func typedBy(columns []migrations.Column) func([]byte) ([]*string, error) {
 	return func(body []byte) ([]*string, error) {
 		var fields map[string]any
 		if err := json.Unmarshal(body, &fields); err != nil {
@@ -35,34 +36,51 @@ func typedBy(columns []Column) func([]byte) ([]*string, error) {
 }
 
 // listings is a table of the layout of tests.
-func listings(columns ...Column) Table {
-	return Table{
+func listings(columns ...migrations.Column) migrations.Table {
+	return migrations.Table{
 		Name: "listings", Key: []string{"listing_key"}, Columns: columns, Typed: typedBy(columns),
-		Indexes: []Index{{Name: "agent_listings_city", Columns: []string{"city"}}, {Name: "agent_listings_changed", Columns: []string{"record_timestamp", "listing_key"}, Where: "city IS NOT NULL"}},
+		Indexes: []migrations.Index{{Name: "agent_listings_city", Columns: []string{"city"}}, {Name: "agent_listings_changed", Columns: []string{"record_timestamp", "listing_key"}, Where: "city IS NOT NULL"}},
 	}
 }
 
-func rooms() Table {
-	columns := []Column{{"room_type", "text"}, {"room_level", "text"}}
-	return Table{Name: "rooms", Key: []string{"listing_key", "room_key"}, Columns: columns, Typed: typedBy(columns)}
+func rooms() migrations.Table {
+	columns := []migrations.Column{col("room_type", "text"), col("room_level", "text")}
+	return migrations.Table{Name: "rooms", Key: []string{"listing_key", "room_key"}, Columns: columns, Typed: typedBy(columns)}
 }
 
 // twoTables is a layout of a listing table, shown by two views, and a child table.
-func twoTables(columns ...Column) Layout {
-	return Layout{
-		Tables: []Table{listings(append([]Column{{"city", "text"}, {"price", "numeric"}}, columns...)...), rooms()},
-		Views: []View{
+func twoTables(columns ...migrations.Column) migrations.Layout {
+	return migrations.Layout{
+		Tables: []migrations.Table{listings(append([]migrations.Column{col("city", "text"), col("price", "numeric")}, columns...)...), rooms()},
+		Views: []migrations.View{
 			{Name: "listing", Table: "listings", Tail: []string{"record_timestamp AS modification_timestamp", "record"}},
 			{Name: "Everything", Table: "rooms", Tail: []string{"record"}},
 		},
 	}
 }
 
+func col(name, typ string) migrations.Column { return migrations.Column{Name: name, Type: typ} }
+
+// openFor opens a destination the way the agent does.
+func openFor(tb testing.TB, h *harness.Database) (*sql.DB, migrations.Dialect) {
+	tb.Helper()
+	driver, url, d := "sqlite", "file:"+strings.TrimPrefix(h.URL, "sqlite:")+"?_pragma=busy_timeout(5000)&_txlock=immediate", migrations.SQLite
+	if h.Postgres {
+		driver, url, d = "pgx", h.URL, migrations.Postgres
+	}
+	db, err := sql.Open(driver, url)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = db.Close() })
+	return db, d
+}
+
 // place is a destination of a test.
 type place struct {
 	*harness.Database
 	db *sql.DB
-	d  Dialect
+	d  migrations.Dialect
 }
 
 func eachPlace(t *testing.T, test func(*testing.T, *place)) {
@@ -73,30 +91,24 @@ func eachPlace(t *testing.T, test func(*testing.T, *place)) {
 	})
 }
 
-func (p *place) names() Names {
-	if p.d == SQLite {
-		return Names{}
+func (p *place) names() migrations.Names {
+	if p.d == migrations.SQLite {
+		return migrations.Names{}
 	}
-	return Names{Schema: p.Schema}
+	return migrations.Names{Schema: p.Schema}
 }
 
-func (p *place) up(t *testing.T, l Layout) {
+func (p *place) up(t *testing.T, l migrations.Layout) {
 	t.Helper()
-	if _, err := Up(t.Context(), p.db, p.d, p.names(), l, nil); err != nil {
+	if _, err := migrations.Up(t.Context(), p.db, p.d, p.names(), l, nil); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // columns are a table's or view's in their order, with types as the dialect has them.
-func (p *place) columns(t *testing.T, name string) (out []string) {
+func (p *place) columns(t *testing.T, name string) []string {
 	t.Helper()
-	err := reading(t.Context(), p.db, p.d, p.Schema, func(tx *sql.Tx) error {
-		r, err := lookAt(t.Context(), tx, p.d, name)
-		for _, c := range r {
-			out = append(out, c.Name)
-		}
-		return err
-	})
+	out, err := migrations.ColumnsOf(t.Context(), p.db, p.d, p.Schema, name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,14 +119,14 @@ func (p *place) columns(t *testing.T, name string) (out []string) {
 func (p *place) own(t *testing.T) {
 	t.Helper()
 	until := "now() + interval '1 hour'"
-	if p.d == SQLite {
+	if p.d == migrations.SQLite {
 		until = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 hour')"
 	}
 	p.Exec(t, "INSERT INTO "+p.Table("agent_owner")+" (id, state_id, host, state_dir, incarnation, lease_until) VALUES (1, 'me', 'here', '/state', 7, "+until+")")
 }
 
-func refuse(err error) Claim {
-	return func(Owned, time.Duration) error { return err }
+func refuse(err error) migrations.Claim {
+	return func(migrations.Owned, time.Duration) error { return err }
 }
 
 // add writes rows that an agent of the first two columns has written.
@@ -155,8 +167,8 @@ func TestLayoutOfANewDatabase(t *testing.T) {
 				t.Errorf("a row is taken: %s", bad)
 			}
 		}
-		f, err := Fill(t.Context(), p.db, p.d, p.names(), twoTables(), 1)
-		if err != nil || !cmp.Equal(f, Filled{}) {
+		f, err := migrations.Fill(t.Context(), p.db, p.d, p.names(), twoTables(), 1)
+		if err != nil || !cmp.Equal(f, migrations.Filled{}) {
 			t.Errorf("fill of a new table: %+v, %v", f, err)
 		}
 	})
@@ -168,7 +180,7 @@ func TestRecordsAreCompressedByLZ4(t *testing.T) {
 	h := harness.NewPostgres(t)
 	db, d := openFor(t, h)
 	p := &place{h, db, d}
-	if has, err := hasLZ4(t.Context(), db, d); err != nil || !has {
+	if has, err := migrations.HasLZ4(t.Context(), db); err != nil || !has {
 		t.Skipf("the server has no lz4 (%v)", err)
 	}
 	compression := func() string {
@@ -192,18 +204,18 @@ func TestUpAsksTheOwner(t *testing.T) {
 	eachPlace(t, func(t *testing.T, p *place) {
 		p.up(t, twoTables())
 		no, asked := errors.New("no"), 0
-		claim := func(row Owned, leased time.Duration) error {
+		claim := func(row migrations.Owned, leased time.Duration) error {
 			asked++
-			if row != (Owned{"me", "here", "/state", 7}) || leased < 50*time.Minute || leased > time.Hour {
+			if row != (migrations.Owned{StateID: "me", Host: "here", StateDir: "/state", Incarnation: 7}) || leased < 50*time.Minute || leased > time.Hour {
 				t.Errorf("asked about %+v with a lease of %s", row, leased)
 			}
 			return no
 		}
-		up := func(l Layout) error {
-			_, err := Up(t.Context(), p.db, p.d, p.names(), l, claim)
+		up := func(l migrations.Layout) error {
+			_, err := migrations.Up(t.Context(), p.db, p.d, p.names(), l, claim)
 			return err
 		}
-		more := twoTables(Column{"beds", "bigint"})
+		more := twoTables(col("beds", "bigint"))
 		if err := up(twoTables()); err != nil {
 			t.Error(err)
 		}
@@ -240,7 +252,7 @@ func TestOwnersRowIsLocked(t *testing.T) {
 	p.up(t, twoTables())
 	p.own(t)
 	asked := false
-	_, err := Up(t.Context(), db, d, p.names(), twoTables(Column{"beds", "bigint"}), func(Owned, time.Duration) error {
+	_, err := migrations.Up(t.Context(), db, d, p.names(), twoTables(col("beds", "bigint")), func(migrations.Owned, time.Duration) error {
 		asked = true
 		_, err := db.ExecContext(context.WithoutCancel(t.Context()), "SELECT 1 FROM "+p.Table("agent_owner")+" FOR UPDATE NOWAIT")
 		if err == nil || !strings.Contains(err.Error(), "55P03") {
@@ -261,7 +273,7 @@ func TestUpWaitsBriefly(t *testing.T) {
 	p := &place{h, db, d}
 	p.up(t, twoTables())
 	p.Hold(t, "SELECT count(*) FROM "+p.Table("listings"))
-	_, err := Up(t.Context(), db, d, p.names(), twoTables(Column{"beds", "bigint"}), nil)
+	_, err := migrations.Up(t.Context(), db, d, p.names(), twoTables(col("beds", "bigint")), nil)
 	if err == nil || !strings.Contains(err.Error(), "55P03") {
 		t.Errorf("error %v", err)
 	}

@@ -1,4 +1,4 @@
-package migrations
+package migrations_test
 
 import (
 	"errors"
@@ -6,14 +6,16 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"resoagent/migrations"
 )
 
-func chosenLayout(columns ...Column) Layout {
+func chosenLayout(columns ...migrations.Column) migrations.Layout {
 	l := twoTables(columns...)
 	other := l.Tables[0]
 	other.Name, other.Indexes = "others", nil
 	l.Tables = append(l.Tables, other)
-	l.Views = append(l.Views, View{Name: "Shown", Table: "listings", Tail: []string{"record"}, Chosen: true})
+	l.Views = append(l.Views, migrations.View{Name: "Shown", Table: "listings", Tail: []string{"record"}, Chosen: true})
 	return l
 }
 
@@ -27,7 +29,7 @@ func TestColumnsOfAView(t *testing.T) {
 		if d := cmp.Diff(want, p.columns(t, "listing")); d != "" {
 			t.Error(d)
 		}
-		p.up(t, twoTables(Column{"storeys", "text"}, Column{"pool", "text"}))
+		p.up(t, twoTables(col("storeys", "text"), col("pool", "text")))
 		if d := cmp.Diff(append(want, "storeys"), p.columns(t, "listing")); d != "" {
 			t.Error(d)
 		}
@@ -57,18 +59,18 @@ func TestGrantsOfAView(t *testing.T) {
 			t.Fatal(before)
 		}
 		p.Exec(t, "CREATE VIEW "+p.Table("mine")+" AS SELECT * FROM "+p.Table("listing"))
-		p.up(t, chosenLayout(Column{"beds", "text"}))
+		p.up(t, chosenLayout(col("beds", "text")))
 		p.Exec(t, "DROP VIEW "+p.Table("mine"))
 		if d := cmp.Diff(before, p.Strings(t, acl)); d != "" {
 			t.Errorf("replaced: %s", d)
 		}
-		if err := Show(t.Context(), p.db, p.d, p.names(), chosenLayout(Column{"beds", "text"}), "Shown", "others", nil); err != nil {
+		if err := migrations.Show(t.Context(), p.db, p.d, p.names(), chosenLayout(col("beds", "text")), "Shown", "others", nil); err != nil {
 			t.Fatal(err)
 		}
 		if d := cmp.Diff(before, p.Strings(t, acl)); d != "" {
 			t.Errorf("another table: %s", d)
 		}
-		p.up(t, chosenLayout(Column{"beds", "bigint"}))
+		p.up(t, chosenLayout(col("beds", "bigint")))
 		if d := cmp.Diff(before, p.Strings(t, acl)); d != "" {
 			t.Errorf("another type, which has the views made again: %s", d)
 		}
@@ -84,7 +86,7 @@ func TestAViewOfSomebodysOnAColumn(t *testing.T) {
 		}
 		p.up(t, wide())
 		p.Exec(t, "CREATE VIEW "+p.Table("mine")+" AS SELECT beds FROM "+p.Table("listing"))
-		_, err := Up(t.Context(), p.db, p.d, p.names(), twoTables(Column{"beds", "text"}, Column{"pool", "text"}), nil)
+		_, err := migrations.Up(t.Context(), p.db, p.d, p.names(), twoTables(col("beds", "text"), col("pool", "text")), nil)
 		if err == nil || !strings.Contains(err.Error(), "2BP01") {
 			t.Errorf("error %v", err)
 		}
@@ -125,26 +127,26 @@ func TestShow(t *testing.T) {
 			t.Errorf("%d rows at first", n)
 		}
 		no := errors.New("no")
-		if err := Show(t.Context(), p.db, p.d, p.names(), l, "Shown", "others", refuse(no)); !errors.Is(err, no) {
+		if err := migrations.Show(t.Context(), p.db, p.d, p.names(), l, "Shown", "others", refuse(no)); !errors.Is(err, no) {
 			t.Errorf("under another's lease: %v", err)
 		}
-		if err := Show(t.Context(), p.db, p.d, p.names(), l, "shown", "others", refuse(nil)); err != nil {
+		if err := migrations.Show(t.Context(), p.db, p.d, p.names(), l, "shown", "others", refuse(nil)); err != nil {
 			t.Fatal(err)
 		}
 		if n := p.Count(t, "shown", ""); n != 2 {
 			t.Errorf("%d rows of the other table", n)
 		}
-		if err := Show(t.Context(), p.db, p.d, p.names(), l, "shown", "others", refuse(no)); err != nil {
+		if err := migrations.Show(t.Context(), p.db, p.d, p.names(), l, "shown", "others", refuse(no)); err != nil {
 			t.Errorf("as it is: %v", err)
 		}
-		p.up(t, chosenLayout(Column{"beds", "text"}))
+		p.up(t, chosenLayout(col("beds", "text")))
 		p.Exec(t, "DROP VIEW "+p.Table("shown"))
-		p.up(t, chosenLayout(Column{"beds", "text"}))
+		p.up(t, chosenLayout(col("beds", "text")))
 		if n := p.Count(t, "shown", "beds IS NULL"); n != 2 {
 			t.Errorf("%d rows after an upgrade", n)
 		}
 		for _, x := range [][2]string{{"listing", "others"}, {"shown", "nothing"}, {"nothing", "others"}} {
-			if err := Show(t.Context(), p.db, p.d, p.names(), l, x[0], x[1], nil); err == nil {
+			if err := migrations.Show(t.Context(), p.db, p.d, p.names(), l, x[0], x[1], nil); err == nil {
 				t.Errorf("%v can be shown", x)
 			}
 		}
