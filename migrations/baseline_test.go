@@ -1,6 +1,7 @@
 package migrations_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,20 +35,10 @@ func structure(t *testing.T, p *harness.Database) string {
 			UNION ALL SELECT 'sequence ' || relname FROM pg_class WHERE relkind = 'S' AND relnamespace = ` + schema
 	}
 	var lines []string
-	for _, row := range p.Strings(t, query+" ORDER BY 1") {
-		lines = append(lines, strings.ReplaceAll(row[0], p.Schema+".", ""))
+	for _, row := range p.Strings(t, query) {
+		lines = append(lines, strings.ToLower(strings.ReplaceAll(row[0], p.Schema+".", "")))
 	}
-	return strings.Join(lines, "\n")
-}
-
-// agents are the lines of a structure that are of the agent's own tables.
-func agents(structure string) string {
-	var lines []string
-	for _, line := range strings.Split(structure, "\n") {
-		if strings.Contains(line, "agent_") && !strings.Contains(strings.ToLower(line), "property") && !strings.Contains(line, "function") {
-			lines = append(lines, line)
-		}
-	}
+	slices.Sort(lines)
 	return strings.Join(lines, "\n")
 }
 
@@ -72,10 +63,13 @@ func TestNewDatabaseIsAsAnUpgradedOne(t *testing.T) {
 		}
 		old := another(t, fresh)
 		db, d = openFor(t, old)
-		if err := migrations.UpTo(t.Context(), db, d, migrations.Names{Schema: old.Schema}, layout, 6); err != nil {
+		if err := migrations.UpTo(t.Context(), db, d, migrations.Names{Schema: old.Schema}, layout, 5); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(agents(structure(t, old)), agents(structure(t, fresh))); diff != "" {
+		if _, err := migrations.Up(t.Context(), db, d, migrations.Names{Schema: old.Schema}, layout, nil); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(structure(t, old), structure(t, fresh)); diff != "" {
 			t.Errorf("upgraded and new: %s", diff)
 		}
 		versions := func(h *harness.Database) [][]string {

@@ -29,18 +29,8 @@ type older struct {
 func newOlder(tb testing.TB, h *harness.Database, version int64) *older {
 	tb.Helper()
 	o := &older{Database: h, layout: catalog.All().Layout(), shape: shape("vow_property")}
-	driver, url := "sqlite", "file:"+strings.TrimPrefix(h.URL, "sqlite:")+"?_pragma=busy_timeout(5000)&_txlock=immediate"
-	o.d = migrations.SQLite
-	if h.Postgres {
-		driver, url, o.d = "pgx", h.URL, migrations.Postgres
-	}
-	db, err := sql.Open(driver, url)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = db.Close() })
-	o.db = db
-	if err := migrations.UpTo(tb.Context(), db, o.d, o.names(), o.layout, version); err != nil {
+	o.db, o.d = openFor(tb, h)
+	if err := migrations.UpTo(tb.Context(), o.db, o.d, o.names(), o.layout, version); err != nil {
 		tb.Fatal(err)
 	}
 	return o
