@@ -3,6 +3,7 @@ package migrations
 import (
 	"context"
 	"database/sql"
+	"time"
 )
 
 // What the tests, which cannot be of this package (harness knows the catalogue, and
@@ -40,3 +41,18 @@ func ColumnsOf(ctx context.Context, db *sql.DB, d Dialect, schema, name string) 
 	})
 	return out, err
 }
+
+// MoveWithin moves in a transaction of its own, with less patience.
+func MoveWithin(ctx context.Context, db *sql.DB, d Dialect, names Names, layout Layout, patience time.Duration) error {
+	return within(ctx, db, d, names.Schema, func(tx *sql.Tx) error {
+		m, err := newMover(tx, d, names, layout, nil)
+		if err != nil {
+			return err
+		}
+		m.patience = patience
+		return m.run(ctx)
+	})
+}
+
+// SQLState is the server's code of an error.
+func SQLState(err error) string { return sqlState(err) }

@@ -49,13 +49,25 @@ const lockPatience = 2 * time.Minute
 
 // move is version 6.
 func move(ctx context.Context, tx *sql.Tx, d Dialect, names Names, layout Layout, claim Claim) error {
+	m, err := newMover(tx, d, names, layout, claim)
+	if err != nil {
+		return err
+	}
+	return m.run(ctx)
+}
+
+func newMover(tx *sql.Tx, d Dialect, names Names, layout Layout, claim Claim) (*mover, error) {
 	m := &mover{tx: tx, d: d, names: names, layout: layout, claim: claim, patience: lockPatience}
 	idx, vow := layout.table("idx_property"), layout.table("vow_property")
 	if idx == nil || vow == nil {
-		return errors.New("move the listings: the layout has no idx_property or no vow_property")
+		return nil, errors.New("move the listings: the layout has no idx_property or no vow_property")
 	}
 	m.idx, m.vow = *idx, *vow
-	if d == SQLite {
+	return m, nil
+}
+
+func (m *mover) run(ctx context.Context) error {
+	if m.d == SQLite {
 		return m.sqlite(ctx)
 	}
 	return m.postgres(ctx)

@@ -36,7 +36,11 @@ func sqliteObstacles(ctx context.Context, q querier) (found []Obstacle, err erro
 		case o.kind == "trigger" && (strings.EqualFold(o.table, "property") || uses.MatchString(o.text)):
 			again := []string{o.text}
 			if strings.EqualFold(o.table, "property") {
-				again = []string{retable(triggerOn(), o.text, "vow_property"), retable(triggerOn(), o.text, "idx_property")}
+				// Their names are the schema's, and not the table's.
+				again = []string{
+					triggerOn().ReplaceAllString(o.text, "${1}${2}${3} vow_property"),
+					triggerOn().ReplaceAllString(o.text, "${1}"+quoted(o.name+"_idx")+"${3} idx_property"),
+				}
 			}
 			found = append(found, Obstacle{"trigger " + o.name, []string{"DROP TRIGGER " + quoted(o.name)}, again})
 		case o.kind == "view" && !ours && uses.MatchString(o.text):
@@ -45,8 +49,7 @@ func sqliteObstacles(ctx context.Context, q querier) (found []Obstacle, err erro
 			found = append(found, reference(o))
 		case o.kind == "index" && strings.EqualFold(o.table, "property") && !agentIndex(o.name):
 			if lost(o.text, own) {
-				again := retable(indexOn(), o.text, "vow_property")
-				found = append(found, Obstacle{"index " + o.name, []string{"DROP INDEX " + quoted(o.name)}, []string{again}})
+				found = append(found, Obstacle{"index " + o.name, []string{"DROP INDEX " + quoted(o.name)}, []string{indexAgain(o.text)}})
 			}
 		}
 	}
@@ -76,7 +79,7 @@ func indexOn() *regexp.Regexp {
 }
 
 func triggerOn() *regexp.Regexp {
-	return regexp.MustCompile(`(?is)^(CREATE\s+(?:TEMP\s+|TEMPORARY\s+)?TRIGGER\s.*?\sON\s*)` + sqliteProperty)
+	return regexp.MustCompile(`(?is)^(CREATE\s+TRIGGER\s+(?:IF\s+NOT\s+EXISTS\s+)?)(` + sqliteName + `)(\s.*?\sON\s*)` + sqliteProperty)
 }
 
 func references() *regexp.Regexp {
@@ -90,6 +93,17 @@ func retable(on *regexp.Regexp, text, table string) string {
 		return ""
 	}
 	return on.ReplaceAllString(text, "${1} "+table)
+}
+
+// indexAgain has it on the table of the feed whose columns it is of.
+func indexAgain(text string) string {
+	table := "vow_property"
+	if regexp.MustCompile(`(?i)\bidx(_timestamp|_hash)?\b`).MatchString(indexOn().ReplaceAllString(text, "")) {
+		table = "idx_property"
+	}
+	head := indexOn().FindString(text)
+	return retable(indexOn(), head, table) + regexp.MustCompile(`(?i)\b(?:idx|vow)(_timestamp|_hash)\b`).ReplaceAllString(
+		regexp.MustCompile(`(?i)\b(?:idx|vow)\b`).ReplaceAllString(strings.TrimPrefix(text, head), "record"), "record$1")
 }
 
 // lost reports whether an index cannot be made again on the listings' new table:

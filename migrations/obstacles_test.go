@@ -2,6 +2,7 @@ package migrations_test
 
 import (
 	"errors"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -155,5 +156,89 @@ func (o *older) meets(t *testing.T, want []string) {
 			}
 			o.Exec(t, query)
 		}
+	}
+}
+
+// The same in SQLite.
+func TestObstaclesOfSQLite(t *testing.T) {
+	t.Parallel()
+	for name, x := range map[string]struct{ make, names []string }{
+		"column": {
+			[]string{`ALTER TABLE Property ADD COLUMN "My Note" TEXT`, `UPDATE Property SET "My Note" = 'sold'`, `CREATE INDEX on_note ON "Property" ("My Note")`},
+			[]string{"column My Note", "index on_note"},
+		},
+		"triggers": {
+			[]string{
+				`CREATE TABLE log (k TEXT)`, `CREATE TRIGGER note AFTER INSERT ON property BEGIN INSERT INTO log VALUES (new.listing_key); END`,
+				`CREATE TRIGGER elsewhere AFTER INSERT ON log BEGIN UPDATE Property SET city = city WHERE listing_key = new.k; END`,
+			},
+			[]string{"trigger note", "trigger elsewhere"},
+		},
+		"views": {
+			[]string{`CREATE VIEW cheap AS SELECT listing_key, city FROM PROPERTY WHERE list_price < 2`, `CREATE VIEW harmless AS SELECT * FROM idx_listing`},
+			[]string{"view cheap"},
+		},
+		"foreign key": {
+			[]string{`CREATE TABLE favourites (id TEXT REFERENCES Property (listing_key), note TEXT)`, `INSERT INTO favourites VALUES ('A', 'mine')`},
+			[]string{"foreign key of favourites"},
+		},
+		"indexes": {
+			[]string{
+				`CREATE INDEX on_hash ON Property (city, idx_hash)`, `CREATE INDEX on_price ON Property (list_price) WHERE json_extract(vow, '$.City') = 'Ajax'`,
+				`CREATE INDEX "on [city]" ON [property] (city, listing_key)`,
+			},
+			[]string{"index on_hash", "index on_price"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOlder(t, harness.NewSQLite(t), 2)
+			o.put(t, "A", `{"ListPrice":1,"City":"Ajax"}`, `{"ListPrice":2,"City":"Leakville"}`)
+			for _, query := range x.make {
+				o.Exec(t, query)
+			}
+			o.meets(t, x.names)
+			switch name {
+			case "column":
+				if rows := o.Strings(t, `SELECT listing_key, "My Note" FROM "property_own_My Note"`); len(rows) != 1 || rows[0][1] != "sold" {
+					t.Errorf("of the column is left %v", rows)
+				}
+			case "indexes":
+				if n := o.Int(t, `SELECT count(*) FROM sqlite_master WHERE name = 'on [city]' AND tbl_name = 'vow_property'`); n != 1 {
+					t.Error("the index that is no obstacle is gone")
+				}
+			case "foreign key":
+				o.Exec(t, `PRAGMA foreign_keys = ON`)
+				o.Exec(t, `INSERT INTO favourites VALUES ('A', 'again')`)
+				if _, err := o.db.ExecContext(t.Context(), `PRAGMA foreign_keys = ON`); err != nil {
+					t.Fatal(err)
+				}
+				if text := o.Strings(t, `PRAGMA integrity_check`)[0][0]; text != "ok" {
+					t.Error(text)
+				}
+			}
+		})
+	}
+}
+
+// A publication of all tables cannot let go of one: it goes, and comes again. It is
+// of the whole database, so this test has one of its own.
+func TestPublicationOfAllTables(t *testing.T) {
+	t.Parallel()
+	server := harness.NewPostgres(t)
+	name := server.Schema + "_db"
+	server.Exec(t, `CREATE DATABASE `+name)
+	t.Cleanup(func() { server.ExecAfter(t, `DROP DATABASE `+name+` WITH (FORCE)`) })
+	u, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/" + name
+	o := newOlder(t, harness.OpenPostgres(t, u.String(), "public"), 5)
+	o.put(t, "A", `{"ListPrice":1}`, `{"ListPrice":2}`)
+	o.Exec(t, `CREATE PUBLICATION everything FOR ALL TABLES WITH (publish = 'insert, update')`)
+	o.meets(t, []string{"publication everything of all tables"})
+	if what := o.Strings(t, `SELECT puballtables::text || pubinsert || pubdelete FROM pg_publication`); what[0][0] != "truetruefalse" {
+		t.Errorf("it is %v now", what)
 	}
 }
