@@ -82,7 +82,7 @@ func (s *splitter) skipSpace() (byte, error) {
 
 // scan reads up to the comma or bracket that ends the element.
 func (s *splitter) scan() error {
-	depth, inString, escaped := 0, false, false
+	var at place
 	for {
 		if _, err := s.in.Peek(1); err != nil {
 			return unexpected(err)
@@ -91,31 +91,7 @@ func (s *splitter) scan() error {
 		if err != nil {
 			return unexpected(err)
 		}
-		n, end := 0, false
-		for n < len(buffer) && !end {
-			c := buffer[n]
-			switch {
-			case escaped:
-				escaped = false
-			case inString:
-				n += inside(buffer[n:])
-				if n == len(buffer) {
-					continue
-				}
-				escaped = buffer[n] == '\\'
-				inString = escaped
-			case c == '"':
-				inString = true
-			case c == '{' || c == '[':
-				depth++
-			case depth == 0 && (c == ',' || c == ']' || c == '}'):
-				end = true
-				continue
-			case c == '}' || c == ']':
-				depth--
-			}
-			n++
-		}
+		n, end := at.pass(buffer)
 		s.keep(buffer[:n])
 		if _, err := s.in.Discard(n); err != nil {
 			return err
@@ -126,16 +102,68 @@ func (s *splitter) scan() error {
 	}
 }
 
-// inside is how many bytes of a string come before its end or its next escape.
-func inside(b []byte) int {
-	end := bytes.IndexByte(b, '"')
-	if end < 0 {
-		end = len(b)
+// place is where in an element a piece of it ends.
+type place struct {
+	depth    int  // open brackets
+	inString bool // between two quotes
+	escaped  bool // and behind a backslash that means the next byte
+}
+
+// pass goes over the next piece of an element and gives how much of it belongs to
+// the element, and whether that is its end. All bytes of all answers pass here.
+func (p *place) pass(b []byte) (n int, end bool) {
+	for n < len(b) {
+		if p.inString {
+			n += p.passString(b[n:])
+			continue
+		}
+		switch c := b[n]; {
+		case c == '"':
+			p.inString = true
+		case c < '[':
+			if c == ',' && p.depth == 0 {
+				return n, true
+			}
+		case c == '{' || c == '[':
+			p.depth++
+		case c == '}' || c == ']':
+			if p.depth == 0 {
+				return n, true
+			}
+			p.depth--
+		}
+		n++
 	}
-	if escape := bytes.IndexByte(b[:end], '\\'); escape >= 0 {
-		return escape
+	return n, false
+}
+
+// passString goes to behind the quote that ends a string, or to the end of the
+// piece. A quote ends it unless an odd number of backslashes stands before it.
+func (p *place) passString(b []byte) int {
+	from := 0
+	if p.escaped {
+		from = 1
 	}
-	return end
+	for {
+		quote := bytes.IndexByte(b[from:], '"')
+		end := from + quote
+		if quote < 0 {
+			end = len(b)
+		}
+		first := end
+		for first > from && b[first-1] == '\\' {
+			first--
+		}
+		p.escaped = (end-first)%2 == 1
+		if quote < 0 {
+			return end
+		}
+		from = end + 1
+		if !p.escaped {
+			p.inString = false
+			return from
+		}
+	}
 }
 
 // keep adds to the element, up to the limit.
