@@ -77,6 +77,30 @@ func TestGrantsOfAView(t *testing.T) {
 	})
 }
 
+// A view that the layout makes a barrier is one from the next migration on, whatever
+// somebody has set, and keeps the rest of that. SQLite knows no barriers.
+func TestBarrierOfAView(t *testing.T) {
+	t.Parallel()
+	eachPlace(t, func(t *testing.T, p *place) {
+		p.up(t, twoTables())
+		l := twoTables()
+		l.Views[0].Barrier = true
+		if !p.Postgres {
+			p.up(t, l)
+			return
+		}
+		p.Exec(t, "ALTER VIEW "+p.Table("listing")+" SET (security_barrier = false, check_option = local)")
+		for range 2 {
+			p.up(t, l)
+			options := "SELECT relname, array_to_string(ARRAY(SELECT unnest(reloptions) ORDER BY 1), ' ') FROM pg_class WHERE relnamespace = '" + p.Schema + "'::regnamespace AND relkind = 'v' ORDER BY 1"
+			want := [][]string{{"everything", ""}, {"listing", "check_option=local security_barrier=true"}}
+			if d := cmp.Diff(want, p.Strings(t, options)); d != "" {
+				t.Error(d)
+			}
+		}
+	})
+}
+
 // A column gets no other type under somebody's own view, and nothing is changed.
 func TestAViewOfSomebodysOnAColumn(t *testing.T) {
 	t.Parallel()
