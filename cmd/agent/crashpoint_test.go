@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -42,6 +43,16 @@ func TestCrashPoints(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(filepath.Dir(binary)) })
 	harness.Each(t, func(t *testing.T, _ *harness.Database) {
+		for _, version := range []int{2, 5} {
+			t.Run(fmt.Sprintf("upgrade-%d", version), func(t *testing.T) {
+				t.Parallel()
+				db := harness.NewSQLite(t)
+				if strings.Contains(t.Name(), "/postgres/") {
+					db = harness.NewPostgres(t)
+				}
+				moves(t, binary, db, version)
+			})
+		}
 		for _, point := range crashpoint.Points() {
 			t.Run(point, func(t *testing.T) {
 				t.Parallel()
