@@ -56,3 +56,13 @@ func MoveWithin(ctx context.Context, db *sql.DB, d Dialect, names Names, layout 
 
 // SQLState is the server's code of an error.
 func SQLState(err error) string { return sqlState(err) }
+
+// MoveAndThen moves, and takes all back with an error.
+func MoveAndThen(ctx context.Context, db *sql.DB, d Dialect, names Names, layout Layout, then error) error {
+	return within(ctx, db, d, names.Schema, func(tx *sql.Tx) error {
+		if err := move(ctx, tx, d, names, layout, nil); err != nil {
+			return err
+		}
+		return then
+	})
+}

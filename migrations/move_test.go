@@ -13,6 +13,7 @@ import (
 
 	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
+	"resoagent/internal/pgtest"
 	"resoagent/internal/record"
 	"resoagent/migrations"
 )
@@ -308,4 +309,36 @@ func TestMoveNeedsRoom(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Behind a pooler in transaction mode nothing of a session is relied on, and time
+// limits that role or database have do not count.
+func TestMoveBehindAPooler(t *testing.T) {
+	t.Parallel()
+	h := harness.NewPostgres(t)
+	o := newOlder(t, h, 5)
+	for _, r := range kinds()["both"] {
+		o.put(t, r[0], r[1], r[2])
+	}
+	for _, x := range []struct{ url, more string }{{o.URL, "statement_timeout=5&lock_timeout=5"}, {pgtest.Pooler(t, o.URL), "default_query_exec_mode=exec"}} {
+		link := x.url + "?"
+		if strings.Contains(x.url, "?") {
+			link = x.url + "&"
+		}
+		db, err := sql.Open("pgx", link+x.more)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		o.db = db
+		if strings.HasPrefix(x.more, "statement") {
+			refuses := errors.New("rolled back")
+			err := migrations.MoveAndThen(t.Context(), db, o.d, o.names(), o.layout, refuses)
+			if !errors.Is(err, refuses) {
+				t.Errorf("under time limits: %v", err)
+			}
+			continue
+		}
+		o.moved(t)
+	}
 }
