@@ -50,6 +50,16 @@ func namesOf(found []Obstacle) string {
 	return strings.Join(names, ", ")
 }
 
+// InTheWay says what the obstacles are, and what to do about them.
+func (s Standing) InTheWay() (what, do string) {
+	var moves []string
+	for _, o := range s.Obstacles {
+		moves = append(moves, o.Move...)
+	}
+	return fmt.Sprintf("version %d of %d; in the way of the upgrade: %s", s.Version, s.Latest, namesOf(s.Obstacles)),
+		strings.Join(moves, "; ") + "; 'agent migrate' also tells how to make again what can be"
+}
+
 // obstacles are what an upgrade from a version meets.
 func obstacles(ctx context.Context, tx *sql.Tx, d Dialect, schema string, version int64) (found []Obstacle, err error) {
 	if version == 0 || version >= moveVersion {

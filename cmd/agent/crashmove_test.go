@@ -59,7 +59,7 @@ func (s *crashes) start(tb testing.TB, more ...string) *command {
 
 // age makes the destination what it would be if an older agent had filled it: the
 // tables of its files, with the same rows.
-func (s *crashes) age(tb testing.TB, version int) {
+func (s *setup) age(tb testing.TB, version int) {
 	tb.Helper()
 	db := s.db
 	exec := func(query string) { db.Exec(tb, strings.ReplaceAll(query, "{s}", db.Table(""))) }
@@ -94,7 +94,7 @@ func (s *crashes) age(tb testing.TB, version int) {
 }
 
 // olderFiles runs the migration files of the versions up to one.
-func (s *crashes) olderFiles(tb testing.TB, version int) {
+func (s *setup) olderFiles(tb testing.TB, version int) {
 	tb.Helper()
 	dialect, path := "sqlite", ""
 	if s.db.Postgres {
@@ -113,7 +113,7 @@ func (s *crashes) olderFiles(tb testing.TB, version int) {
 	}
 }
 
-func (s *crashes) columnsOf(tb testing.TB, table string) (names []string) {
+func (s *setup) columnsOf(tb testing.TB, table string) (names []string) {
 	tb.Helper()
 	query, args := "SELECT name FROM pragma_table_info('"+table+"')", []any(nil)
 	if s.db.Postgres {
@@ -124,4 +124,42 @@ func (s *crashes) columnsOf(tb testing.TB, table string) (names []string) {
 		names = append(names, row[0])
 	}
 	return names
+}
+
+// What others have put on the tables is found by the doctor beforehand, and a sync
+// refuses to upgrade with the same statements; once they were run both are content.
+func TestDoctorFindsWhatIsInTheWayOfAnUpgrade(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, db *harness.Database) {
+		x := newExamined(t, db)
+		run := func() (int, string) {
+			c := start(t, x.setup.args("--quiet")...)
+			return c.wait(t), c.output()
+		}
+		if code, output := run(); code != exitDone {
+			t.Fatalf("exit %d:\n%s", code, output)
+		}
+		x.age(t, 5)
+		const view = "cheap"
+		db.Exec(t, "CREATE VIEW "+db.Table(view)+" AS SELECT listing_key, city FROM "+db.Table("property")+" WHERE list_price < 500000")
+		x.doctor(t)
+		f := x.findings["destination/tables"]
+		if x.code == 0 || f.State != "failure" || !strings.Contains(f.Found, "view ") || !strings.Contains(f.Do, "DROP VIEW ") {
+			t.Errorf("doctor: exit %d, %+v", x.code, f)
+		}
+		code, output := run()
+		move, _, _ := strings.Cut(f.Do, ";")
+		if code != exitUsage || !strings.Contains(output, move) || !strings.Contains(output, "CREATE VIEW") {
+			t.Errorf("sync: exit %d, want %q:\n%s", code, move, output)
+		}
+		db.Exec(t, move)
+		x.doctor(t)
+		if f := x.findings["destination/tables"]; x.code != 0 || f.State != "ok" {
+			t.Errorf("doctor: exit %d, %+v", x.code, f)
+		}
+		if code, output := run(); code != exitDone {
+			t.Fatalf("exit %d:\n%s", code, output)
+		}
+		harness.Compare(t, x.source, db, harness.AllFeeds())
+	})
 }

@@ -36,19 +36,12 @@ func (p *probe) tables(ctx context.Context) error {
 	case s.Version == s.Latest && !s.Pending:
 		p.OK("tables", "version %d of %d", s.Version, s.Latest)
 	case len(s.Obstacles) > 0:
-		p.inTheWay()
+		what, do := s.InTheWay()
+		p.Failure("tables", do, "%s", what)
 	default:
 		return p.upgradable(ctx)
 	}
 	return nil
-}
-
-// inTheWay reports what others have put on the tables, each with the statements
-// that take it away.
-func (p *probe) inTheWay() {
-	for _, o := range p.standing.Obstacles {
-		p.Failure("tables", strings.Join(o.Move, "; "), "version %d of %d; in the way of the upgrade is %s", p.standing.Version, p.standing.Latest, o.What)
-	}
 }
 
 // upgradable looks whether this user may make, or change, what a migration will.

@@ -202,9 +202,8 @@ func (p *probe) tables() {
 	case len(s.Missing) > 0:
 		p.Failure("tables", "restore the file from a backup, or choose another", "version %d, but these are missing: %s", s.Version, strings.Join(s.Missing, ", "))
 	case len(s.Obstacles) > 0:
-		for _, o := range s.Obstacles {
-			p.Failure("tables", strings.Join(o.Move, "; "), "version %d of %d; in the way of the upgrade is %s", s.Version, s.Latest, o.What)
-		}
+		what, do := s.InTheWay()
+		p.Failure("tables", do, "%s", what)
 	case s.Version < s.Latest:
 		p.OK("tables", "version %d of %d; the next sync upgrades them", s.Version, s.Latest)
 	case s.Pending:
