@@ -97,13 +97,13 @@ func planned(ctx context.Context, tx *sql.Tx, d Dialect, schema string, layout L
 // willBe is a table that is not there yet.
 func willBe(d Dialect, t Table) (r relation) {
 	for _, k := range t.Key {
-		r = append(r, Column{k, columnType(d, "text")})
+		r = append(r, Column{Name: k, Type: columnType(d, "text")})
 	}
 	for _, c := range t.Columns {
-		r = append(r, Column{c.Name, columnType(d, c.Type)})
+		r = append(r, Column{Name: c.Name, Type: columnType(d, c.Type)})
 	}
-	return append(r, Column{"record_timestamp", columnType(d, "timestamptz")}, Column{"record_hash", columnType(d, "bigint")},
-		Column{"record", columnType(d, "jsonb")})
+	return append(r, Column{Name: "record_timestamp", Type: columnType(d, "timestamptz")}, Column{Name: "record_hash", Type: columnType(d, "bigint")},
+		Column{Name: "record", Type: columnType(d, "jsonb")})
 }
 
 // index makes one index that a table lacks; more: there may be others.

@@ -122,7 +122,7 @@ func (f *fillState) of(columns []Column) bool {
 		return false
 	}
 	for _, c := range columns {
-		if f.Columns[c.Name] != c.Type {
+		if f.Columns[c.Name] != c.kept() {
 			return false
 		}
 	}
@@ -193,7 +193,7 @@ func (b *batch) slice(ctx context.Context, tx *sql.Tx, after []string, limit, ro
 func (b *batch) pick(all []*string) []*string {
 	values := make([]*string, 0, len(b.columns))
 	for i, c := range b.table.Columns {
-		if b.was.Columns[c.Name] != c.Type {
+		if b.was.Columns[c.Name] != c.kept() {
 			values = append(values, all[i])
 		}
 	}
@@ -216,7 +216,7 @@ func (b *batch) write(ctx context.Context, tx *sql.Tx) error {
 	} else {
 		next.Fill = &fillState{Columns: map[string]string{}, After: b.rows[len(b.rows)-1].key}
 		for _, c := range b.columns {
-			next.Fill.Columns[c.Name] = c.Type
+			next.Fill.Columns[c.Name] = c.kept()
 		}
 	}
 	if err := b.advance(ctx, tx, next); err != nil {

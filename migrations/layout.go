@@ -1,5 +1,7 @@
 package migrations
 
+import "fmt"
+
 // Layout is the record tables and the views that there shall be. They are made
 // and altered as the layout says, not by migration files: those hold the agent_
 // tables and moves of data.
@@ -21,11 +23,20 @@ type Table struct {
 	Typed func(record []byte) ([]*string, error)
 }
 
-// Column is a typed column. A column whose Type changes is read again for every
-// row.
+// Column is a typed column. A column whose Type or Reading changes is read again for
+// every row.
 type Column struct {
-	Name string
-	Type string // PostgreSQL's: text, bigint, numeric, boolean, date, timestamptz
+	Name    string
+	Type    string // PostgreSQL's: text, bigint, numeric, boolean, date, timestamptz
+	Reading int    // raised when Table.Typed reads it in another way
+}
+
+// kept is what agent_table has of a column that is right in every row.
+func (c Column) kept() string {
+	if c.Reading == 0 {
+		return c.Type
+	}
+	return fmt.Sprintf("%s, reading %d", c.Type, c.Reading)
 }
 
 // Index is an index that is not unique.

@@ -30,7 +30,7 @@ type fillState struct {
 // lacks are the columns of the layout that are not right in every row.
 func (s tableState) lacks(t Table) (columns []Column) {
 	for _, c := range t.Columns {
-		if s.Columns[c.Name] != c.Type {
+		if s.Columns[c.Name] != c.kept() {
 			columns = append(columns, c)
 		}
 	}
@@ -42,8 +42,8 @@ func (s tableState) lacks(t Table) (columns []Column) {
 func (s tableState) keeps(t Table) map[string]string {
 	right := map[string]string{}
 	for _, c := range t.Columns {
-		if s.Columns[c.Name] == c.Type {
-			right[c.Name] = c.Type
+		if s.Columns[c.Name] == c.kept() {
+			right[c.Name] = c.kept()
 		}
 	}
 	return right

@@ -59,7 +59,7 @@ func recordTable(ctx context.Context, tx *sql.Tx, t Table) error {
 func complete(t Table) tableState {
 	s := tableState{Columns: map[string]string{}, Indexes: map[string]string{}}
 	for _, c := range t.Columns {
-		s.Columns[c.Name] = c.Type
+		s.Columns[c.Name] = c.kept()
 	}
 	for _, i := range t.Indexes {
 		s.Indexes[i.Name] = definition(t, i)
@@ -154,8 +154,8 @@ func alter(ctx context.Context, tx *sql.Tx, d Dialect, t Table, state tableState
 	for _, c := range t.Columns {
 		typ := columnType(d, c.Type)
 		was := a.is.typeOf(c.Name)
-		recorded, known := state.Columns[c.Name]
-		if was == typ || was != "" && (!known || recorded == c.Type) {
+		recorded, _, _ := strings.Cut(state.Columns[c.Name], ",")
+		if was == typ || was != "" && (recorded == "" || recorded == c.Type) {
 			// As it shall be, or as somebody has altered it.
 			continue
 		}

@@ -41,7 +41,7 @@ func (s *Stream) table() migrations.Table {
 	shape := s.Shape()
 	t := migrations.Table{Name: s.Table, Key: shape.KeyColumns(), Typed: typed(shape)}
 	for _, c := range s.Columns {
-		t.Columns = append(t.Columns, migrations.Column{Name: c.Name, Type: c.Kind.Type()})
+		t.Columns = append(t.Columns, migrations.Column{Name: c.Name, Type: c.Kind.Type(), Reading: record.Reading})
 	}
 	for _, i := range s.Indexes {
 		t.Indexes = append(t.Indexes, migrations.Index{Name: "agent_" + s.Table + "_" + i.Name, Columns: i.Columns, Where: i.Where})

@@ -30,6 +30,10 @@ func (v Value) Plain(k Kind) string {
 	return "0"
 }
 
+// Reading is the version of how Convert reads values. Raise it when it reads any in
+// another way: then the columns of all rows are read again, out of what is stored.
+const Reading = 0
+
 // Convert reads a JSON value into the column's type. The source writes numbers
 // in Java's way (3.0, 2.0E7) and some of them as strings; both fit. ok is false
 // for a value that does not fit: the column becomes null, and the record's JSON
