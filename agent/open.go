@@ -113,7 +113,7 @@ func openDestination(ctx context.Context, c *Config) (destination, error) {
 		return nil, err
 	}
 	if isFile {
-		return sqlite.Open(ctx, path, c.streams().Shapes(), c.streams().Layout())
+		return sqlite.Open(ctx, sqlite.Options{Path: path, Shapes: c.streams().Shapes(), Layout: c.streams().Layout(), Tell: c.tell})
 	}
 	d, err := openPostgres(c)
 	if err != nil {
@@ -124,12 +124,19 @@ func openDestination(ctx context.Context, c *Config) (destination, error) {
 
 func openPostgres(c *Config) (*postgres.Destination, error) {
 	d, err := postgres.Open(postgres.Options{
-		URL: c.DatabaseURL, Shapes: c.streams().Shapes(), Layout: c.streams().Layout(), Schema: c.Schema, SyncLog: c.SyncLog, Pooler: c.Pooler, Connections: c.Parallel + 2, Lease: c.Lease,
+		URL: c.DatabaseURL, Shapes: c.streams().Shapes(), Layout: c.streams().Layout(), Tell: c.tell, Schema: c.Schema, SyncLog: c.SyncLog, Pooler: c.Pooler, Connections: c.Parallel + 2, Lease: c.Lease,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	return d, nil
+}
+
+// tell says what takes a while.
+func (c *Config) tell(text string) {
+	if c.Observe != nil {
+		c.Observe(Notice{Text: text})
+	}
 }
 
 // existingDestination opens a destination without making anything: nil where it

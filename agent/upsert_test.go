@@ -45,7 +45,7 @@ func newWritten(tb testing.TB, db *harness.Database) *written {
 		}
 		dest = d
 	} else {
-		d, err := sqlite.Open(tb.Context(), db.URL[len("sqlite:"):], catalog.All().Shapes(), catalog.All().Layout())
+		d, err := sqlite.Open(tb.Context(), sqlite.Options{Path: db.URL[len("sqlite:"):], Shapes: catalog.All().Shapes(), Layout: catalog.All().Layout()})
 		if err == nil {
 			_, err = d.Migrate(tb.Context(), record.Owner{})
 		}

@@ -223,6 +223,38 @@ func TestFillOfAnotherType(t *testing.T) {
 	})
 }
 
+// A column that is read in another way is read again for every row, once, and keeps
+// the values of before until then; somebody's own type of it stays.
+func TestFillOfAnotherReading(t *testing.T) {
+	t.Parallel()
+	eachPlace(t, func(t *testing.T, p *place) {
+		p.up(t, twoTables())
+		p.own(t)
+		p.add(t, "A", "B")
+		p.Exec(t, "UPDATE "+p.Table("listings")+" SET city = 'as it was read'")
+		if p.Postgres {
+			p.Exec(t, "DROP VIEW "+p.Table("listing"))
+			p.Exec(t, "ALTER TABLE "+p.Table("listings")+" ALTER COLUMN city TYPE varchar(40)")
+		}
+		l := twoTables()
+		l.Tables[0].Columns[0].Reading = 1
+		p.up(t, l)
+		if n := p.Count(t, "listings", "city = 'as it was read'"); n != 2 {
+			t.Errorf("%d of 2 rows have their values still", n)
+		}
+		if f := p.fill(t, l); f.Rows != 2 || !slices.Equal(f.Columns, []string{"city"}) {
+			t.Errorf("%+v", f)
+		}
+		if n := p.Count(t, "listings", "city = 'Ajax'"); n != 2 {
+			t.Errorf("%d of 2 rows are read again", n)
+		}
+		p.up(t, l)
+		if f := p.fill(t, l); f.Rows != 0 {
+			t.Errorf("once more: %+v", f)
+		}
+	})
+}
+
 // What a sync has written since the batch was read stays.
 func TestFillLeavesNewerRows(t *testing.T) {
 	t.Parallel()

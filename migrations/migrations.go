@@ -47,6 +47,8 @@ type Names struct {
 	// Room tells how many bytes can still be written where the tables are, and where
 	// that is. nil or !ok: it is not known.
 	Room func(ctx context.Context) (free int64, place string, ok bool)
+	// Tell is told of what will take a while, before it begins. nil: nobody is.
+	Tell func(text string)
 }
 
 // Owned is a database's row of its owner.

@@ -178,6 +178,14 @@ func (m *mover) show(ctx context.Context) error {
 	return replaceViews(ctx, m.tx, m.d, m.layout, chosen)
 }
 
+// tell says what begins: a minute without a word looks like one that hangs.
+func (m *mover) tell() {
+	if m.names.Tell != nil {
+		m.names.Tell(fmt.Sprintf("the tables are upgraded to one for each feed of listings: %d rows of IDX, %d of VOW; this takes some seconds for each 10,000, and a crash costs nothing",
+			m.has.idx, m.has.vow))
+	}
+}
+
 func (m *mover) exec(ctx context.Context, queries ...string) error {
 	for _, query := range queries {
 		if err := run(ctx, m.tx, []step{{query: query}}); err != nil {

@@ -36,6 +36,7 @@ func (m *mover) postgres(ctx context.Context) error {
 	if err := m.mayMove(ctx); err != nil {
 		return err
 	}
+	m.tell()
 	at(crashpoint.MoveBegun)
 	if err := m.added(ctx); err != nil {
 		return err

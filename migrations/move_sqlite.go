@@ -19,6 +19,7 @@ func (m *mover) sqlite(ctx context.Context) error {
 	if err := m.mayMoveFile(ctx); err != nil {
 		return err
 	}
+	m.tell()
 	at(crashpoint.MoveBegun)
 	if err := m.added(ctx); err != nil {
 		return err

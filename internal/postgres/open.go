@@ -33,6 +33,7 @@ type Options struct {
 	// Shapes are those of the streams.
 	Shapes record.Shapes
 	Layout migrations.Layout
+	Tell   func(text string) // of what takes a while; nil: nobody is told
 
 	// Connections is how many there may be at least: one for each group that is
 	// committed at a time, and two for the lease and for looking after a group
@@ -57,6 +58,7 @@ type Destination struct {
 	schema  string
 	shapes  record.Shapes
 	layout  migrations.Layout
+	tell    func(string)
 	pooler  bool
 	lease   time.Duration
 	least   int    // connections that a run needs
@@ -101,7 +103,7 @@ func Open(o Options) (*Destination, error) {
 	if lease <= 0 {
 		lease = 30 * time.Second
 	}
-	d := &Destination{config: config, schema: o.Schema, shapes: o.Shapes, layout: o.Layout, named: o.SyncLog, pooler: o.Pooler, lease: lease, least: max(2, o.Connections)}
+	d := &Destination{config: config, schema: o.Schema, shapes: o.Shapes, layout: o.Layout, tell: o.Tell, named: o.SyncLog, pooler: o.Pooler, lease: lease, least: max(2, o.Connections)}
 	d.life, d.end = context.WithCancel(context.Background())
 	d.watch = d.newWatch()
 	config.ConnConfig.OnPgError, config.ConnConfig.DialFunc = d.onError, d.dial
@@ -190,5 +192,5 @@ func (d *Destination) table(name string) string { return d.schema + "." + name }
 
 // names say where the tables are.
 func (d *Destination) names() migrations.Names {
-	return migrations.Names{Schema: d.schema, SyncLog: d.named, Room: d.room}
+	return migrations.Names{Schema: d.schema, SyncLog: d.named, Room: d.room, Tell: d.tell}
 }

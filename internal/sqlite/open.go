@@ -25,13 +25,23 @@ type Destination struct {
 	path        string
 	shapes      record.Shapes
 	layout      migrations.Layout
+	tell        func(string)
 	file        os.FileInfo // of the file that is open
 	owner       string
 	incarnation int64
 }
 
+// Options are the settings of a destination.
+type Options struct {
+	Path   string
+	Shapes record.Shapes // those of the streams
+	Layout migrations.Layout
+	Tell   func(text string) // of what takes a while; nil: nobody is told
+}
+
 // Open opens or creates the database file with mode 0600.
-func Open(ctx context.Context, path string, shapes record.Shapes, layout migrations.Layout) (*Destination, error) {
+func Open(ctx context.Context, o Options) (*Destination, error) {
+	path := o.Path
 	f, err := openFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("open destination: %w", err)
@@ -51,7 +61,7 @@ func Open(ctx context.Context, path string, shapes record.Shapes, layout migrati
 	if err := db.PingContext(ctx); err != nil {
 		return nil, errors.Join(wrap("open destination "+path, room(path, err)), db.Close())
 	}
-	return &Destination{db: db, path: path, shapes: shapes, layout: layout, file: info}, nil
+	return &Destination{db: db, path: path, shapes: o.Shapes, layout: o.Layout, tell: o.Tell, file: info}, nil
 }
 
 // openFile opens or creates the file. The operator may have put a link in its
@@ -76,7 +86,7 @@ func (d *Destination) Migrate(ctx context.Context, o record.Owner) (migrations.R
 	// goose holds one connection and asks for a second.
 	d.db.SetMaxOpenConns(2)
 	defer d.db.SetMaxOpenConns(1)
-	result, err := migrations.Up(ctx, d.db, migrations.SQLite, migrations.Names{Room: d.room}, d.layout, claim(o))
+	result, err := migrations.Up(ctx, d.db, migrations.SQLite, migrations.Names{Room: d.room, Tell: d.tell}, d.layout, claim(o))
 	return result, wrap("migrate", room(d.path, err))
 }
 
