@@ -39,6 +39,7 @@ type mover struct {
 // census is what Property holds.
 type census struct {
 	idx, vow      int64 // rows
+	hashless      int64 // of those that stay: they are taken for other than what comes
 	bytes         int64 // of what is copied
 	indexes, pool int64 // of the indexes that are made, and of the log that is written
 }

@@ -71,7 +71,8 @@ func (m *mover) mayMove(ctx context.Context) error {
 	// Copies are compressed as they are counted; other compression takes a little
 	// more. The log is as much again, until the server has no need of it any more.
 	err = m.tx.QueryRowContext(ctx, `SELECT count(*) FILTER (WHERE idx IS NOT NULL), count(*) FILTER (WHERE vow IS NOT NULL),
-		coalesce(sum(pg_column_size(idx)), 0)::bigint FROM property`).Scan(&m.has.idx, &m.has.vow, &m.has.bytes)
+		count(*) FILTER (WHERE vow IS NOT NULL AND vow_hash IS NULL OR idx IS NOT NULL AND idx_hash IS NULL),
+		coalesce(sum(pg_column_size(idx)), 0)::bigint FROM property`).Scan(&m.has.idx, &m.has.vow, &m.has.hashless, &m.has.bytes)
 	if err != nil {
 		return fmt.Errorf("count listings: %w", err)
 	}
@@ -117,6 +118,11 @@ func (m *mover) fillOther(ctx context.Context) error {
 	}
 	if err := m.exec(ctx, `ANALYZE `+other.Name, `DELETE FROM property WHERE `+feed+` IS NULL`); err != nil {
 		return err
+	}
+	if m.has.hashless > 0 {
+		if err := m.exec(ctx, `UPDATE property SET `+feed+`_hash = 0 WHERE `+feed+`_hash IS NULL`); err != nil {
+			return err
+		}
 	}
 	old := stays
 	old.Name, old.Indexes = "property", m.early(stays)

@@ -342,3 +342,49 @@ func TestMoveBehindAPooler(t *testing.T) {
 		o.moved(t)
 	}
 }
+
+// A function that somebody uses stays; the others go.
+func TestMoveLeavesFunctionsInUse(t *testing.T) {
+	t.Parallel()
+	o := newOlder(t, harness.NewPostgres(t), 5)
+	o.put(t, "A", `{"ListPrice":1}`, `{"ListPrice":2}`)
+	o.Exec(t, `CREATE VIEW `+o.Table("theirs")+` AS SELECT `+o.Table("agent_number")+`('"12"'::jsonb) AS n`)
+	o.up(t)
+	left := o.Strings(t, `SELECT proname FROM pg_proc WHERE proname LIKE 'agent%' AND pronamespace = '`+o.Schema+`'::regnamespace`)
+	if len(left) != 1 || left[0][0] != "agent_number" || o.Int(t, `SELECT n FROM `+o.Table("theirs")) != 12 {
+		t.Errorf("left are %v", left)
+	}
+}
+
+// Somebody's own table of one of the new names is left alone, and nothing is moved.
+func TestMoveTakesNoNames(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, h *harness.Database) {
+		for _, name := range []string{"idx_property", "vow_property"} {
+			o := newOlder(t, h, 5)
+			o.Exec(t, `CREATE TABLE `+o.Table(name)+` (x int)`)
+			_, err := migrations.Up(t.Context(), o.db, o.d, o.names(), o.layout, nil)
+			s, looked := migrations.Look(t.Context(), o.db, o.d, o.names(), o.layout)
+			if !errors.Is(err, migrations.ErrForeign) || looked != nil || len(s.Foreign) != 1 || s.Foreign[0] != name || s.Version != 5 {
+				t.Errorf("%s: %v; %+v, %v", name, err, s, looked)
+			}
+			o.Exec(t, `DROP TABLE `+o.Table(name))
+		}
+	})
+}
+
+// A copy without a hash, which no agent writes, is one that differs from all.
+func TestMoveOfCopiesWithoutHash(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, h *harness.Database) {
+		o := newOlder(t, h, 5)
+		o.put(t, "A", `{"ListPrice":1}`, `{"ListPrice":2}`)
+		o.Exec(t, `UPDATE `+o.Table("property")+` SET idx_hash = NULL, vow_hash = NULL`)
+		o.up(t)
+		for _, table := range []string{"idx_property", "vow_property"} {
+			if n := o.Count(t, table, "record_hash = 0"); n != 1 {
+				t.Errorf("%d rows in %s", n, table)
+			}
+		}
+	})
+}

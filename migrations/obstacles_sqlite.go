@@ -33,7 +33,7 @@ func sqliteObstacles(ctx context.Context, q querier) (found []Obstacle, err erro
 	for _, o := range all {
 		ours := containsFold(oldViews(), o.name)
 		switch {
-		case o.kind == "trigger" && (strings.EqualFold(o.table, "property") || uses.MatchString(o.text)):
+		case o.kind == "trigger" && (strings.EqualFold(o.table, "property") || uses.MatchString(o.text) || containsFold(oldViews(), o.table)):
 			again := []string{o.text}
 			if strings.EqualFold(o.table, "property") {
 				// Their names are the schema's, and not the table's.

@@ -171,8 +171,9 @@ func TestObstaclesOfSQLite(t *testing.T) {
 			[]string{
 				`CREATE TABLE log (k TEXT)`, `CREATE TRIGGER note AFTER INSERT ON property BEGIN INSERT INTO log VALUES (new.listing_key); END`,
 				`CREATE TRIGGER elsewhere AFTER INSERT ON log BEGIN UPDATE Property SET city = city WHERE listing_key = new.k; END`,
+				`CREATE TRIGGER instead INSTEAD OF INSERT ON idx_listing BEGIN INSERT INTO log VALUES (new.listing_key); END`,
 			},
-			[]string{"trigger note", "trigger elsewhere"},
+			[]string{"trigger note", "trigger elsewhere", "trigger instead"},
 		},
 		"views": {
 			[]string{`CREATE VIEW cheap AS SELECT listing_key, city FROM PROPERTY WHERE list_price < 2`, `CREATE VIEW harmless AS SELECT * FROM idx_listing`},

@@ -113,6 +113,10 @@ func upgrade(ctx context.Context, db *sql.DB, d Dialect, names Names, layout Lay
 		return err
 	}
 	if _, err := p.Up(ctx); err != nil {
+		var partial *goose.PartialError // says in its own words what there is to say
+		if errors.As(err, &partial) {
+			return fmt.Errorf("migrate to version %d: %w", partial.Failed.Source.Version, partial.Err)
+		}
 		return fmt.Errorf("migrate to version %d: %w", latest(d), err)
 	}
 	return nil
