@@ -278,3 +278,29 @@ func TestUpWaitsBriefly(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// Several agents that come at once to a new destination make one.
+func TestUpAtOnce(t *testing.T) {
+	t.Parallel()
+	eachPlace(t, func(t *testing.T, p *place) {
+		errs := make(chan error)
+		for range 4 {
+			db, d := openFor(t, p.Database)
+			go func() {
+				_, err := migrations.Up(t.Context(), db, d, p.names(), twoTables(), nil)
+				errs <- err
+			}()
+		}
+		for range 4 {
+			if err := <-errs; err != nil {
+				t.Error(err)
+			}
+		}
+		if n := p.Count(t, migrations.VersionTable, ""); n != 7 {
+			t.Errorf("%d versions", n)
+		}
+		if n := p.Count(t, "listing", ""); n != 0 {
+			t.Error(n)
+		}
+	})
+}
