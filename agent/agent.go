@@ -101,7 +101,7 @@ func (a *Agent) Migrate(ctx context.Context) (migrations.Result, error) {
 	})
 	err = owned(err)
 	a.otherLogs = result.OtherSyncLogs
-	if errors.Is(err, migrations.ErrForeign) || errors.Is(err, migrations.ErrNewer) || errors.Is(err, migrations.ErrSyncLog) ||
+	if errors.Is(err, migrations.ErrForeign) || errors.Is(err, migrations.ErrNewer) || errors.Is(err, migrations.ErrSyncLog) || errors.Is(err, migrations.ErrGone) ||
 		errors.Is(err, migrations.ErrObstacles) || errors.Is(err, migrations.ErrRoom) || errors.Is(err, record.ErrUnsuited) {
 		err = refuse(err)
 	}

@@ -41,6 +41,7 @@ type PassStarted struct {
 	From    string // timestamp, "" for the beginning
 	Full    bool
 	Forced  bool
+	Anew    bool // Forced, since many of its listings are new
 	Resumed bool
 	Batch   int // the batch of the page that comes next, and how many a page has
 	Batches int

@@ -116,7 +116,7 @@ func (a *Agent) pass(ctx context.Context, runID string, st *standing, force bool
 		}
 	}
 	a.observe(PassStarted{
-		Stream: st.stream.name, Feed: st.stream.feed, From: from, Full: p.Full, Forced: p.Forced,
+		Stream: st.stream.name, Feed: st.stream.feed, From: from, Full: p.Full, Forced: p.Forced, Anew: p.Anew != "",
 		Resumed: resumed, Batch: next, Batches: st.stream.batches(), Done: st.state.Counters.Seen(),
 		Total: p.Total, Keys: a.keys.Stats().Keys, Windows: windows,
 	})

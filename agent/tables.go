@@ -35,6 +35,7 @@ func (a *Agent) showProperty(ctx context.Context, all map[string]*standing) {
 // alone what a stream has written meanwhile: that has all columns.
 func (a *Agent) fill(ctx context.Context) error {
 	var total int64
+	var table string
 	begun := time.Now()
 	for {
 		var done migrations.Filled
@@ -48,7 +49,8 @@ func (a *Agent) fill(ctx context.Context) error {
 		if done.Table != "" {
 			crashpoint.At(crashpoint.Filled)
 		}
-		if done.Table != "" && total == 0 {
+		if done.Table != "" && done.Table != table {
+			table = done.Table
 			a.notice(false, "%s has new columns (%s): their values are read out of the stored records", done.Table, strings.Join(done.Columns, ", "))
 		}
 		total += done.Rows

@@ -8,22 +8,22 @@ import (
 	"strings"
 )
 
-// apply makes record tables, columns, indexes and views as the layout says. Nothing
-// is locked where nothing is missing.
+// apply makes record tables, columns, indexes and views as the layout says, and tells
+// whether anything was missing. Nothing is locked where nothing is.
 //
 // All but the indexes is one transaction: a crash leaves nothing of it, or all. An
 // index of a table that has rows is one of its own, since it takes long, and a column
 // that is added locks readers out until its transaction ends.
-func apply(ctx context.Context, db *sql.DB, d Dialect, schema string, layout Layout, claim Claim) error {
+func apply(ctx context.Context, db *sql.DB, d Dialect, schema string, layout Layout, claim Claim) (changed bool, err error) {
 	var steps []step
 	plan := func(tx *sql.Tx) (err error) {
 		steps, err = planned(ctx, tx, d, schema, layout)
 		return err
 	}
 	if err := reading(ctx, db, d, schema, plan); err != nil {
-		return err
+		return false, err
 	}
-	if len(steps) > 0 {
+	if changed = len(steps) > 0; changed {
 		err := within(ctx, db, d, schema, func(tx *sql.Tx) error {
 			if err := ask(ctx, tx, d, claim); err != nil {
 				return err
@@ -35,18 +35,19 @@ func apply(ctx context.Context, db *sql.DB, d Dialect, schema string, layout Lay
 			return run(ctx, tx, steps)
 		})
 		if err != nil {
-			return fmt.Errorf("make tables and views: %w", err)
+			return false, fmt.Errorf("make tables and views: %w", err)
 		}
 	}
 	for i := range layout.Tables {
 		for more := true; more; {
 			var err error
 			if more, err = index(ctx, db, d, schema, layout.Tables[i], claim); err != nil {
-				return fmt.Errorf("index %s: %w", layout.Tables[i].Name, err)
+				return false, fmt.Errorf("index %s: %w", layout.Tables[i].Name, err)
 			}
+			changed = changed || more
 		}
 	}
-	return nil
+	return changed, nil
 }
 
 // planned is what the database lacks of the layout, but for indexes of tables that

@@ -67,6 +67,7 @@ type Claim func(row Owned, leased time.Duration) error
 // Result says what Up did.
 type Result struct {
 	From, To int64 // schema versions; From is 0 for a new database
+	Changed  bool  // tables, columns, indexes or views of the layout were missing
 	SyncLog  string
 	Created  bool // the SyncLog table was created
 	// OtherSyncLogs are those of an older program that are not used, since they are
@@ -125,7 +126,7 @@ func up(ctx context.Context, db *sql.DB, d Dialect, names Names, layout Layout, 
 	if err != nil {
 		return Result{}, err
 	}
-	if err := apply(ctx, db, d, names.Schema, layout, claim); err != nil {
+	if result.Changed, err = apply(ctx, db, d, names.Schema, layout, claim); err != nil {
 		return Result{}, err
 	}
 	if result.SyncLog, result.Created, err = ensureSyncLog(ctx, db, d, names); err != nil {

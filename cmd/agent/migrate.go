@@ -44,6 +44,8 @@ func (c *migrateCommand) exec(ctx context.Context, args []string) error {
 		return err
 	}
 	switch {
+	case result.From == result.To && result.Changed:
+		_, err = fmt.Fprintf(c.stdout, "Added to the tables what this version of the agent has more (schema version %d).\n", result.To)
 	case result.From == result.To:
 		_, err = fmt.Fprintf(c.stdout, "The tables are up to date (schema version %d).\n", result.To)
 	case result.From == 0:

@@ -242,6 +242,8 @@ func (t *Text) passStarted(e agent.PassStarted) {
 			where = plural(int64(e.Windows), "window") + " left"
 		}
 		t.line("⏩ resuming %s at %s, %s, %s%s done", e.Stream, from, where, number(e.Done), of)
+	case e.Anew:
+		t.line("📅 Last sync: ignored (many listings are new)")
 	case e.Forced:
 		t.line("📅 Last sync: ignored (--force)")
 	case e.Full:
