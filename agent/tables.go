@@ -34,7 +34,7 @@ func (a *Agent) showProperty(ctx context.Context, all map[string]*standing) {
 // own that saves the place with the rows, so a crash costs nothing, and it leaves
 // alone what a stream has written meanwhile: that has all columns.
 func (a *Agent) fill(ctx context.Context) error {
-	var total int64
+	var total, spoilt int64
 	var table string
 	begun := time.Now()
 	for {
@@ -53,10 +53,13 @@ func (a *Agent) fill(ctx context.Context) error {
 			table = done.Table
 			a.notice(false, "%s has new columns (%s): their values are read out of the stored records", done.Table, strings.Join(done.Columns, ", "))
 		}
-		total += done.Rows
+		total, spoilt = total+done.Rows, spoilt+done.Spoilt
 		if !done.More {
 			if total > 0 {
 				a.notice(false, "new columns are filled: %d rows in %s", total, time.Since(begun).Round(time.Millisecond))
+			}
+			if spoilt > 0 {
+				a.notice(true, "the stored records of %d rows cannot be read, so their new columns stay NULL until other versions of them come", spoilt)
 			}
 			return nil
 		}

@@ -20,6 +20,7 @@ type Filled struct {
 	Table   string
 	Columns []string
 	Rows    int64 // that were read
+	Spoilt  int64 // of these, without values: what somebody has made of the record cannot be read
 	More    bool  // there is more to do, of this table or another
 }
 
@@ -69,6 +70,7 @@ type batch struct {
 	columns []Column
 	was     tableState
 	rows    []fillRow
+	spoilt  int64 // of the rows: see Filled.Spoilt
 	end     bool // there are no rows behind these
 	others  bool // other tables lack columns
 }
@@ -80,7 +82,7 @@ type fillRow struct {
 }
 
 func (b *batch) filled() Filled {
-	f := Filled{Table: b.table.Name, Rows: int64(len(b.rows)), More: !b.end || b.others}
+	f := Filled{Table: b.table.Name, Rows: int64(len(b.rows)), Spoilt: b.spoilt, More: !b.end || b.others}
 	for _, c := range b.columns {
 		f.Columns = append(f.Columns, c.Name)
 	}
@@ -173,11 +175,10 @@ func (b *batch) slice(ctx context.Context, tx *sql.Tx, after []string, limit, ro
 			return 0, 0, fmt.Errorf("read rows: %w", err)
 		}
 		all, err := b.table.Typed(record)
-		if err == nil && len(all) != len(b.table.Columns) {
-			err = fmt.Errorf("%d values for %d columns", len(all), len(b.table.Columns))
-		}
 		if err != nil {
-			return 0, 0, fmt.Errorf("row %s: %w", strings.Join(row.key, "/"), err)
+			// One spoilt row must not keep all others from their values for ever.
+			all = make([]*string, len(b.table.Columns))
+			b.spoilt++
 		}
 		row.values = b.pick(all)
 		b.rows = append(b.rows, row)

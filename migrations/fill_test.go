@@ -223,6 +223,25 @@ func TestFillOfAnotherType(t *testing.T) {
 	})
 }
 
+// A record that somebody has spoilt keeps no other from its values.
+func TestFillOfASpoiltRecord(t *testing.T) {
+	t.Parallel()
+	h := harness.NewSQLite(t) // PostgreSQL takes nothing that is no JSON
+	db, d := openFor(t, h)
+	p := &place{h, db, d}
+	p.up(t, twoTables())
+	p.own(t)
+	p.add(t, "A", "B", "C")
+	p.Exec(t, "UPDATE listings SET record = '{\"beds\":' WHERE listing_key = 'B'")
+	p.up(t, wide())
+	if f := p.fill(t, wide()); f.Rows != 3 || f.Spoilt != 1 || f.More {
+		t.Errorf("%+v", f)
+	}
+	if n := p.Count(t, "listings", "pool IS NOT NULL"); n != 2 {
+		t.Errorf("%d rows are filled, want the other 2", n)
+	}
+}
+
 // A column that is read in another way is read again for every row, once, and keeps
 // the values of before until then; somebody's own type of it stays.
 func TestFillOfAnotherReading(t *testing.T) {
