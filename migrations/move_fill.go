@@ -2,6 +2,7 @@ package migrations
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"strconv"
@@ -13,6 +14,8 @@ import (
 const (
 	pieceBytes = 4 << 20
 	pieceRows  = 400
+	// What is larger is not sent back, but copied by the database.
+	largeRecord = 1 << 20
 )
 
 // copied is one feed's copy of a listing.
@@ -21,7 +24,8 @@ type copied struct {
 	key       string
 	timestamp *string
 	hash      *string
-	record    string
+	typed     []*string
+	record    *string // nil: the database copies it
 }
 
 // fill fills the table of one feed from its copies in Property, with the typed
@@ -31,14 +35,14 @@ func (m *mover) fill(ctx context.Context, feed string, t Table) error {
 	var last copied
 	rows := pieceRows
 	for {
-		piece, err := m.read(ctx, feed, last, rows)
+		piece, err := m.read(ctx, feed, t, last, rows)
 		if err != nil {
 			return fmt.Errorf("read listings: %w", err)
 		}
 		if len(piece) == 0 {
 			return nil
 		}
-		if err := m.write(ctx, t, piece); err != nil {
+		if err := m.write(ctx, feed, t, piece); err != nil {
 			return fmt.Errorf("fill %s behind %q: %w", t.Name, last.key, err)
 		}
 		last = copied{place: piece[len(piece)-1].place, key: piece[len(piece)-1].key}
@@ -47,8 +51,8 @@ func (m *mover) fill(ctx context.Context, feed string, t Table) error {
 	}
 }
 
-// read reads the next piece, empty at the end.
-func (m *mover) read(ctx context.Context, feed string, last copied, most int) (piece []copied, err error) {
+// read reads and converts the next piece, empty at the end.
+func (m *mover) read(ctx context.Context, feed string, t Table, last copied, most int) (piece []copied, err error) {
 	c := feedColumns(feed)
 	limit := strconv.Itoa(most)
 	// The server cuts it: what was asked for has to be read. The first is taken
@@ -71,80 +75,105 @@ func (m *mover) read(ctx context.Context, feed string, last copied, most int) (p
 	defer rows.Close()
 	for size := 0; (size < pieceBytes || m.d == Postgres) && rows.Next(); {
 		var r copied
-		if err := rows.Scan(&r.place, &r.key, &r.timestamp, &r.hash, &r.record); err != nil {
+		var body sql.RawBytes
+		if err := rows.Scan(&r.place, &r.key, &r.timestamp, &r.hash, &body); err != nil {
 			return nil, err
 		}
-		size += len(r.record)
+		if r.typed, err = t.Typed(body); err != nil {
+			return nil, fmt.Errorf("convert listing %s: %w", r.key, err)
+		}
+		if m.d == Postgres && len(body) < largeRecord {
+			text := string(body)
+			r.record = &text
+		}
+		size += len(body)
 		piece = append(piece, r)
 	}
 	return piece, rows.Err()
 }
 
-// write converts a piece and writes it.
-func (m *mover) write(ctx context.Context, t Table, piece []copied) error {
+// write writes a piece: what it has the JSON of at once, the rest row by row.
+func (m *mover) write(ctx context.Context, feed string, t Table, piece []copied) error {
 	columns := make([][]*string, len(t.Columns)+4)
-	add := func(i int, text *string) { columns[i] = append(columns[i], text) }
-	n := len(t.Columns)
+	var large []copied
+	zero := "0" // of none: the next sync writes it again
 	for i := range piece {
 		r := &piece[i]
-		typed, err := t.Typed([]byte(r.record))
-		if err != nil {
-			return fmt.Errorf("convert listing %s: %w", r.key, err)
+		if r.record == nil {
+			large = append(large, *r)
+			continue
 		}
-		add(0, &r.key)
-		for j, text := range typed {
-			add(1+j, text)
+		if r.hash == nil {
+			r.hash = &zero
 		}
-		hash := "0" // of none: the next sync writes it again
-		if r.hash != nil {
-			hash = *r.hash
+		for j, text := range slices.Concat([]*string{&r.key}, r.typed, []*string{r.timestamp, r.hash, r.record}) {
+			columns[j] = append(columns[j], text)
 		}
-		add(n+1, r.timestamp)
-		add(n+2, &hash)
-		add(n+3, &r.record)
 	}
-	if m.d == SQLite {
-		return m.writeRows(ctx, t, columns, len(piece))
+	if err := m.writeLarge(ctx, feed, t, large); err != nil || len(large) == len(piece) {
+		return err
 	}
 	types := slices.Concat([]string{"text"}, columnTypes(t), []string{"timestamptz", "bigint", "jsonb"})
-	names := slices.Concat(t.Key, columnNames(t), copyColumns())
-	var arrays, values []string
+	var arrays, values, aliases []string
 	args := make([]any, len(columns))
 	for i := range columns {
 		arrays = append(arrays, fmt.Sprintf("$%d::text[]", i+1))
 		values = append(values, fmt.Sprintf("c%d::%s", i, types[i]))
+		aliases = append(aliases, fmt.Sprintf("c%d", i))
 		args[i] = columns[i]
 	}
-	aliases := make([]string, len(columns))
-	for i := range aliases {
-		aliases[i] = fmt.Sprintf("c%d", i)
-	}
-	_, err := m.tx.ExecContext(ctx, fmt.Sprintf(`INSERT INTO %s (%s) SELECT %s FROM unnest(%s) u(%s)`, t.Name,
-		strings.Join(names, ", "), strings.Join(values, ", "), strings.Join(arrays, ", "), strings.Join(aliases, ", ")), args...)
+	_, err := m.tx.ExecContext(ctx, insertInto(t)+` SELECT `+strings.Join(values, ", ")+` FROM unnest(`+strings.Join(arrays, ", ")+`) u(`+
+		strings.Join(aliases, ", ")+`)`, args...)
 	return err
 }
 
-// writeRows is write in SQLite, which has no arrays, and no round trips either.
-func (m *mover) writeRows(ctx context.Context, t Table, columns [][]*string, n int) error {
-	names := slices.Concat(t.Key, columnNames(t), copyColumns())
-	insert, err := m.tx.PrepareContext(ctx, `INSERT INTO `+t.Name+` (`+strings.Join(names, ", ")+`) VALUES (?`+strings.Repeat(", ?", len(names)-1)+`)`)
+// writeLarge has the database copy the JSON itself, which is then in this process
+// one at a time. SQLite has all rows written like this: it has no arrays, and no
+// round trips either.
+func (m *mover) writeLarge(ctx context.Context, feed string, t Table, rows []copied) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	var typed []string
+	for i, c := range t.Columns {
+		value := "?"
+		if m.d == Postgres {
+			value = fmt.Sprintf("$%d::text::%s", i+1, c.Type)
+		}
+		typed = append(typed, value)
+	}
+	where := "rowid = ?"
+	if m.d == Postgres {
+		where = fmt.Sprintf("listing_key = $%d::text", len(typed)+1)
+	}
+	f := feedColumns(feed)
+	values := slices.Concat(t.Key, typed, []string{f[0], "coalesce(" + f[1] + ", 0)", f[2]})
+	insert, err := m.tx.PrepareContext(ctx, insertInto(t)+` SELECT `+strings.Join(values, ", ")+` FROM property WHERE `+where)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = insert.Close() }()
-	args := make([]any, len(names))
-	for row := range n {
-		for i := range columns {
+	args := make([]any, len(typed)+1)
+	for _, r := range rows {
+		for i, text := range r.typed {
 			args[i] = nil
-			if text := columns[i][row]; text != nil {
+			if text != nil {
 				args[i] = *text
 			}
+		}
+		args[len(typed)] = r.key
+		if m.d == SQLite {
+			args[len(typed)] = r.place
 		}
 		if _, err := insert.ExecContext(ctx, args...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func insertInto(t Table) string {
+	return `INSERT INTO ` + t.Name + ` (` + strings.Join(slices.Concat(t.Key, columnNames(t), copyColumns()), ", ") + `)`
 }
 
 func columnNames(t Table) (names []string) {

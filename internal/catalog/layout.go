@@ -54,7 +54,7 @@ func (s *Stream) table() migrations.Table {
 func typed(shape *record.Shape) func([]byte) ([]*string, error) {
 	reader := shape.NewReader()
 	return func(body []byte) ([]*string, error) {
-		r, err := reader.Read(jsontext.NewDecoder(bytes.NewReader(body), record.DecodeOptions()...))
+		r, err := reader.Read(jsontext.NewDecoder(bytes.NewBuffer(body), record.DecodeOptions()...))
 		if err != nil {
 			return nil, fmt.Errorf("read stored record: %w", err)
 		}
