@@ -139,12 +139,17 @@ func source(tb testing.TB, properties, media int, change func(*simulator.Options
 		change(&o)
 	}
 	s := harness.NewSource(tb, o)
-	// The orders are built at the first question for each.
-	for _, feed := range []simulator.Feed{simulator.IDX, simulator.VOW} {
-		for _, resource := range []string{simulator.Property, simulator.Media} {
-			if err := s.Each(feed, resource, func(simulator.Row) error { return errEnough }); err != nil && err != errEnough { //nolint:errorlint // its own
-				tb.Fatal(err)
-			}
+	// The orders are built at the first question for each, and the rows printed
+	// before, like those of COPY: the source shares the cores that are measured.
+	for _, of := range []struct {
+		feed     simulator.Feed
+		resource string
+	}{{simulator.IDX, simulator.Property}, {simulator.VOW, simulator.Property}, {simulator.VOW, simulator.Media}} {
+		if err := s.Each(of.feed, of.resource, func(simulator.Row) error { return errEnough }); err != nil && err != errEnough { //nolint:errorlint // its own
+			tb.Fatal(err)
+		}
+		if err := s.Render(of.feed, of.resource); err != nil {
+			tb.Fatal(err)
 		}
 	}
 	return s

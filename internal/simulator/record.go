@@ -21,6 +21,9 @@ type record struct {
 	notation  Notation
 
 	shared *listing // only through details
+
+	number   int32 // of the row in its table
+	rendered map[Feed]*rendered
 }
 
 // edit is what was changed about a row, or all there is of an added one. It is
@@ -77,6 +80,11 @@ func modulo(at, unit int64) int64 { return ((at % unit) + unit) % unit }
 func (r *record) appendJSON(dst []byte, feed Feed, selected []*field) []byte {
 	if r.edit != nil && r.edit.raw != nil {
 		return append(dst, r.edit.raw...)
+	}
+	if selected == nil {
+		if text := r.rendered[feed].of(r.number, r); text != nil {
+			return append(dst, text...)
+		}
 	}
 	fields := selected
 	if fields == nil {

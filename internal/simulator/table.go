@@ -34,6 +34,7 @@ type table struct {
 	addedUnder map[string][]int32
 	orders     []*order
 	version    uint64 // counts changes
+	rendered   map[Feed]*rendered
 }
 
 func newTable(w *world, def *resource, listings *table) *table {
@@ -60,6 +61,7 @@ func (t *table) record(id int32, p Precision) record {
 func (t *table) shown(id int32, f *Faults) record {
 	r := t.record(id, f.Precision)
 	r.notation = f.Notation
+	r.number, r.rendered = id, t.rendered
 	return r
 }
 
