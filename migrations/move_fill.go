@@ -80,7 +80,8 @@ func (m *mover) read(ctx context.Context, feed string, t Table, last copied, mos
 			return nil, err
 		}
 		if r.typed, err = t.Typed(body); err != nil {
-			return nil, fmt.Errorf("convert listing %s: %w", r.key, err)
+			// What somebody has spoilt must not keep all others from being moved for ever.
+			r.typed = make([]*string, len(t.Columns))
 		}
 		if m.d == Postgres && len(body) < largeRecord {
 			text := string(body)

@@ -373,6 +373,19 @@ func TestMoveTakesNoNames(t *testing.T) {
 	})
 }
 
+// A copy that somebody has made unreadable goes with the others, without values.
+func TestMoveOfSpoiltCopies(t *testing.T) {
+	t.Parallel()
+	o := newOlder(t, harness.NewSQLite(t), 5)
+	o.put(t, "A", `{"ListPrice":1}`, `{"ListPrice":2}`)
+	o.put(t, "B", `{"ListPrice":1}`, `{"ListPrice":2}`)
+	o.Exec(t, `UPDATE Property SET idx = '{"ListPr' WHERE listing_key = 'A'`)
+	o.up(t)
+	if rows := o.Strings(t, `SELECT coalesce(list_price, 'null'), record FROM idx_property ORDER BY listing_key`); rows[0][0] != "null" || rows[0][1] != `{"ListPr` || !strings.HasPrefix(rows[1][0], "1") {
+		t.Errorf("%v", rows)
+	}
+}
+
 // A copy without a hash, which no agent writes, is one that differs from all.
 func TestMoveOfCopiesWithoutHash(t *testing.T) {
 	t.Parallel()
