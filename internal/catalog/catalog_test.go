@@ -170,9 +170,9 @@ func TestPropertyTable(t *testing.T) {
 		finished, synced []string
 		want             string
 	}{
-		"nothing yet":            {nil, []string{"idx_property", "vow_property"}, "idx_property"},
+		"nothing yet":            {nil, []string{"idx_property", "vow_property"}, ""},
 		"VOW alone, not yet":     {nil, []string{"vow_property"}, "vow_property"},
-		"IDX is complete":        {[]string{"idx_property", "media"}, []string{"idx_property", "vow_property"}, "idx_property"},
+		"IDX is complete":        {[]string{"idx_property", "media"}, []string{"idx_property", "vow_property"}, ""},
 		"both are":               {[]string{"idx_property", "vow_property"}, []string{"idx_property", "vow_property"}, "vow_property"},
 		"VOW was, and is left":   {[]string{"vow_property"}, []string{"idx_property"}, "vow_property"},
 		"no feed, nothing there": {nil, nil, ""},
