@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-
-	"resoagent/internal/simulator"
 )
 
 // variant is a table of listings as it could be made, and what is loaded into it.
@@ -17,13 +15,11 @@ type variant struct {
 }
 
 // indexes shows what the indexes of the usual searches cost: the same loads of
-// listings with them and without, by the agent and by COPY.
+// listings with them and without. It is COPY that loads, since the agent would make
+// them again.
 func (b *bench) indexes(t *testing.T) {
 	s := source(t, b.sizes.indexed, b.sizes.indexed, nil)
 	vow := rows(t, s, "vow_property")
-	agent := func(schema string) result {
-		return b.sync(t, b.agent, s, schema, stateDir(t), "--idx-token", simulator.DefaultIDXToken, "--idx", "--vow")
-	}
 	plain := func(schema string) result { return b.copyPlain(t, schema, vow) }
 	var without []string
 	for _, table := range []string{"idx_property", "vow_property"} {
@@ -31,10 +27,8 @@ func (b *bench) indexes(t *testing.T) {
 			without = append(without, "DROP INDEX %s.agent_"+table+"_"+index)
 		}
 	}
-	b.compare(t, "Indexes", fmt.Sprintf("%s listings of 8 KB into an empty table, with the indexes of the usual searches (docs/QUERIES.md) and without; the agent loads both feeds.",
+	b.compare(t, "Indexes", fmt.Sprintf("%s listings of 8 KB into an empty table, with the indexes of the usual searches (docs/QUERIES.md) and without.",
 		number(b.sizes.indexed)), "indexes", []variant{
-		{"agent", "no", without, agent},
-		{"agent", "yes", nil, agent},
 		{"COPY", "no", without, plain},
 		{"COPY", "yes", nil, plain},
 	})
@@ -50,14 +44,9 @@ func (b *bench) compression(t *testing.T) {
 		}
 		return change
 	}
-	agent := func(schema string) result {
-		return b.sync(t, b.agent, s, schema, stateDir(t), "--idx-token", simulator.DefaultIDXToken, "--idx", "--vow")
-	}
 	plain := func(schema string) result { return b.copyPlain(t, schema, vow) }
-	b.compare(t, "Compression", fmt.Sprintf("%s listings of 8 KB into an empty table, whose JSON is compressed by PostgreSQL's own method and by lz4, which the agent chooses where the server has it; the agent loads both feeds.",
+	b.compare(t, "Compression", fmt.Sprintf("%s listings of 8 KB into an empty table, whose JSON is compressed by PostgreSQL's own method and by lz4, which the agent chooses where the server has it.",
 		number(b.sizes.indexed)), "method", []variant{
-		{"agent", "pglz", as("pglz"), agent},
-		{"agent", "lz4", as("lz4"), agent},
 		{"COPY", "pglz", as("pglz"), plain},
 		{"COPY", "lz4", as("lz4"), plain},
 	})
