@@ -71,8 +71,8 @@ type batch struct {
 	was     tableState
 	rows    []fillRow
 	spoilt  int64 // of the rows: see Filled.Spoilt
-	end     bool // there are no rows behind these
-	others  bool // other tables lack columns
+	end     bool  // there are no rows behind these
+	others  bool  // other tables lack columns
 }
 
 type fillRow struct {
