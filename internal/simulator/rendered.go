@@ -30,7 +30,7 @@ func (s *Simulator) Render(feed Feed, resource string) error {
 		if id == 1000 { // room for the rest at once: there may be gigabytes
 			out.text = slices.Grow(out.text, len(out.text)/1000*len(t.rows)*11/10)
 		}
-		if r := t.shown(int32(id), &f); r.edit == nil && r.row.state&removed == 0 && t.visible(int32(id), feed) { //nolint:gosec // ids are that small
+		if r := t.shown(int32(id), &f); r.edit == nil && r.row.state&removed == 0 && t.visible(int32(id), feed) {
 			out.text = r.appendJSON(out.text, feed, nil)
 		}
 		out.end[id] = len(out.text)
