@@ -48,6 +48,9 @@ type Agent struct {
 	unhold      func()   // ends the renewing between runs; nil: there is none
 	otherLogs   []string // SyncLog tables that are not used, known after Migrate
 	unjournaled *failure // a run that the state file could not take any more
+	// unfiled are child streams that neither store knows and that have rows: what they
+	// begin with may be SyncLog's position.
+	unfiled map[string]bool
 }
 
 // remote is what the source offers beside its records.

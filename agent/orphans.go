@@ -22,7 +22,8 @@ const (
 )
 
 // owe notes, for each child stream that has begun, listings that the exact index
-// lacks. One that has not begun will read all of its records anyway.
+// lacks. One that has not begun will read all of its records anyway, but for one
+// that has rows and may go on from SyncLog's position.
 func (w *writer) owe(tx *checkpoint.Tx, missing map[string]struct{}) error {
 	if len(missing) == 0 {
 		return nil
@@ -32,7 +33,7 @@ func (w *writer) owe(tx *checkpoint.Tx, missing map[string]struct{}) error {
 		if err != nil {
 			return err
 		}
-		if s.Position == nil && s.Pass == nil {
+		if s.Position == nil && s.Pass == nil && !w.unfiled[child] {
 			continue
 		}
 		if w.group.owed == nil {

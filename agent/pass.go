@@ -306,7 +306,7 @@ func (a *Agent) writer(l *ledger, runID string) *writer {
 		children = a.config.childStreams()
 	}
 	return &writer{
-		children: children, ledger: l, file: a.file, keys: a.keys, stream: l.stream, runID: runID, observe: a.observe, limit: maxGroupBytes,
+		children: children, unfiled: a.unfiled, ledger: l, file: a.file, keys: a.keys, stream: l.stream, runID: runID, observe: a.observe, limit: maxGroupBytes,
 		retry: newRetrier("destination, "+l.stream.name, a.config.RetryFor, a.observe), present: a.present, hide: a.hide,
 	}
 }

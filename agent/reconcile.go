@@ -194,7 +194,21 @@ func (a *Agent) rebuildKeys(ctx context.Context) error {
 // firstPositions takes positions for streams that neither store knows from
 // SyncLog, where that is safe: its timestamps are those of runs over some
 // tables, and only say something of tables that hold those rows.
+//
+// Children that may begin so, in this run or a later one, are owed new listings from
+// now on, like those that have begun: see writer.owe.
 func (a *Agent) firstPositions(ctx context.Context, all map[string]*standing, selected []string) error {
+	a.unfiled = make(map[string]bool)
+	for name, st := range all {
+		if st.next > 1 || !st.stream.child() || st.stream.SyncLog == "" {
+			continue
+		}
+		some, err := a.tables.HasRows(ctx, st.stream.shape)
+		if err != nil {
+			return err
+		}
+		a.unfiled[name] = some
+	}
 	var fresh, columns []string
 	for _, name := range selected {
 		// Neither store has ever heard of it, and SyncLog may have.

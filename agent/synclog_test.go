@@ -174,23 +174,35 @@ func TestOldSyncLog(t *testing.T) {
 }
 
 // Without any position, but with rows and SyncLog of the agent's own, the sync
-// goes on from there.
+// goes on from there. Listings that have come since bring their children all the
+// same, also if a run of listings alone brings them.
 func TestOwnSyncLogGivesPositions(t *testing.T) {
 	t.Parallel()
-	harness.Each(t, func(t *testing.T, db *harness.Database) {
-		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
-		s.mustSync(t)
-		db.Exec(t, "DELETE FROM "+db.Table("agent_position"))
-		s.config.StateDir = t.TempDir()
-		report := s.mustSync(t)
-		if n := pass(t, report, catalog.Media).Counters.Written; n != 0 {
-			t.Errorf("%d photos were written again", n)
-		}
-		if of[agent.PassStarted](s.log)[5].Full {
-			t.Error("a full backfill was made")
-		}
-		s.compare(t)
-	})
+	for name, first := range map[string][]string{"one run": nil, "a run of listings first": {catalog.IDXProperty, catalog.VOWProperty}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			harness.Each(t, func(t *testing.T, db *harness.Database) {
+				s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+				s.mustSync(t)
+				db.Exec(t, "DELETE FROM "+db.Table("agent_position"))
+				s.config.StateDir = t.TempDir()
+				s.arrive(t, "NEW", 3)
+				if first != nil {
+					s.mustSync(t, first...)
+				}
+				report := s.mustSync(t)
+				if n := pass(t, report, catalog.Media).Counters.Written; n != 0 {
+					t.Errorf("%d photos were written again", n)
+				}
+				for _, p := range of[agent.PassStarted](s.log)[5:] {
+					if p.Full {
+						t.Errorf("a full backfill of %s was made", p.Stream)
+					}
+				}
+				s.compare(t)
+			})
+		})
+	}
 }
 
 func TestForeignTablesAreRefused(t *testing.T) {

@@ -33,6 +33,7 @@ type writer struct {
 	present  func() time.Time                           // see record.Group.Present
 	hide     func(string) string                        // takes tokens out of reasons
 	children []string                                   // of a stream of listings: the streams that need them
+	unfiled  map[string]bool                            // see Agent.unfiled
 	window   int                                        // for people; 0: not a window
 	place    func(*checkpoint.Stream) *checkpoint.Place // which of the account's places is this walk's
 	end      func(*checkpoint.Stream) error             // what the walk's end does to the account
