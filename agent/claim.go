@@ -131,9 +131,7 @@ func (a *Agent) hold(ctx context.Context) {
 	a.unhold = func() {
 		cancel()
 		renewing.Wait()
-		if err := end(); err != nil {
-			a.notice(true, "new columns are not filled yet: %v; the next run goes on with it", err)
-		}
+		end()
 	}
 }
 

@@ -189,3 +189,46 @@ func TestFillingGoesOn(t *testing.T) {
 		s.compareAll(t)
 	})
 }
+
+// Where columns cannot be filled the run is not done: it has no row in SyncLog, and
+// the next one accounts for what it stored.
+func TestFillingThatFails(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, db *harness.Database) {
+		s := madeUpSetup(t, db)
+		s.config.SetCatalogue(earlier())
+		s.mustSync(t)
+		s.config.SetCatalogue(madeUp())
+		s.arrive(t, "NEW", 3)
+		lift := refuseUpdates(t, db, "showing")
+		before := db.Count(t, "SyncLog", "")
+		_, err := s.sync(t, "vow_property")
+		if err == nil || strings.Count(err.Error(), "not now") != 1 {
+			t.Fatalf("error %v, want the trigger's, once", err)
+		}
+		if n := db.Count(t, "SyncLog", ""); n != before {
+			t.Errorf("%d rows of SyncLog, want %d", n, before)
+		}
+		lift()
+		s.mustSync(t, "office")
+		if n := db.Count(t, "SyncLog", "total_processed = 3"); n != 1 {
+			t.Errorf("SyncLog does not account for the run that failed: %v", db.Strings(t, "SELECT CAST(total_processed AS text), '' FROM "+db.Table("SyncLog")))
+		}
+		runs, err := agent.ReadHistory(t.Context(), s.config.StateDir, 0)
+		if err != nil || len(runs) != 3 || !runs[0].InSyncLog || runs[1].Done || runs[1].Processed != 3 {
+			t.Errorf("the journal has %+v, error %v", runs, err)
+		}
+	})
+}
+
+// refuseUpdates has a trigger refuse every change of a table's rows.
+func refuseUpdates(tb testing.TB, db *harness.Database, table string) (lift func()) {
+	tb.Helper()
+	if !db.Postgres {
+		db.Exec(tb, "CREATE TRIGGER refusing BEFORE UPDATE ON "+table+" BEGIN SELECT RAISE(ABORT, 'not now'); END")
+		return func() { db.Exec(tb, "DROP TRIGGER refusing") }
+	}
+	db.Exec(tb, "CREATE FUNCTION "+db.Table("refusing")+"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$")
+	db.Exec(tb, "CREATE TRIGGER refusing BEFORE UPDATE ON "+db.Table(table)+" FOR EACH ROW EXECUTE FUNCTION "+db.Table("refusing")+"()")
+	return func() { db.Exec(tb, "DROP TRIGGER refusing ON "+db.Table(table)) }
+}

@@ -75,13 +75,8 @@ func (a *Agent) run(outer context.Context, streams []*stream, sel Selection, rep
 		return err
 	}
 	a.showProperty(ctx, all)
-	wait, end := a.filling(ctx)
-	defer func() {
-		if err == nil && !a.keepsClaim { // else it goes on between the runs
-			err = wait()
-		}
-		err = errors.Join(err, end())
-	}()
+	filled, end := a.filling(ctx)
+	defer end()
 	accepted, err := a.checkSource(all, streams, sel)
 	if err != nil {
 		return err
@@ -121,6 +116,13 @@ func (a *Agent) run(outer context.Context, streams []*stream, sel Selection, rep
 	}
 	if err := report.nothingSynced(); err != nil {
 		return err
+	}
+	// A run is done, and in journal and SyncLog, when all of it is: under a schedule
+	// the filling goes on between the runs.
+	if !a.keepsClaim {
+		if err := filled(); err != nil {
+			return err
+		}
 	}
 	if err := a.noteFigures(ctx); err != nil {
 		return err

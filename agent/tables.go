@@ -67,22 +67,24 @@ func (a *Agent) fill(ctx context.Context) error {
 }
 
 // filling fills beside whatever else is done until it is told to end. wait waits
-// until all is filled.
-func (a *Agent) filling(ctx context.Context) (wait, end func() error) {
+// until all is filled. What it could not do does not end a run by itself unless
+// that waits for it: the rows are there, and the next run goes on.
+func (a *Agent) filling(ctx context.Context) (wait func() error, end func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan error, 1)
+	done, told := make(chan error, 1), false
 	go func() { done <- a.fill(ctx) }()
 	wait = func() error {
 		err := <-done
 		done <- err
+		told = true
 		return err
 	}
-	end = func() error {
+	end = func() {
 		cancel()
-		if err := wait(); err != nil && !errors.Is(err, context.Canceled) {
-			return err
+		said := told
+		if err := wait(); err != nil && !said && !errors.Is(err, context.Canceled) {
+			a.notice(true, "new columns are not filled yet: %v; the next run goes on with it", err)
 		}
-		return nil
 	}
 	return wait, end
 }
