@@ -236,6 +236,7 @@ func (d *doctor) positions(r record.Report) (known map[string]checkpoint.Stream,
 	}
 	begun := 0
 	var other changed
+	all := d.config.streams()
 	for _, s := range d.streams {
 		state := known[s.name]
 		if state.Position != nil {
@@ -246,8 +247,8 @@ func (d *doctor) positions(r record.Report) (known map[string]checkpoint.Stream,
 	switch {
 	case d.states != nil && d.emptied(marked):
 		r.Failure(name, "check --database-url and --schema, or run 'agent reset --all' to fetch everything into it", "%v", ErrEmptied)
-	case other.what() != "":
-		r.Failure(name, other.do(d.config.streams())+"; or undo the change", "%s", other.what())
+	case other.what(all) != "":
+		r.Failure(name, other.do(all)+"; or undo the change", "%s", other.what(all))
 		return nil, false
 	case begun == 0:
 		r.OK(name, "nothing is fetched yet; the first sync is a full backfill")

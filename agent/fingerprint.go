@@ -93,8 +93,8 @@ func (c *changed) add(name string, d difference) {
 }
 
 // what says what is other than before, and do what can be done about it.
-func (c *changed) what() string {
-	var parts []string
+func (c *changed) what(all catalog.Catalogue) string {
+	var parts, filters []string
 	if len(c.address) > 0 {
 		what := "the source's address (--source-url)"
 		if c.somehow {
@@ -103,7 +103,16 @@ func (c *changed) what() string {
 		parts = append(parts, fmt.Sprintf("%s is another for %s", what, strings.Join(c.address, ", ")))
 	}
 	if len(c.question) > 0 {
-		parts = append(parts, "filter (--media-filter) or feed is another for "+strings.Join(c.question, ", "))
+		for _, name := range c.question {
+			if s := all.Find(name); s.Filter != "" {
+				filters = append(filters, "--"+s.Flag+"-filter")
+			}
+		}
+		filter := "filter"
+		if filters != nil {
+			filter += " (" + strings.Join(filters, ", ") + ")"
+		}
+		parts = append(parts, fmt.Sprintf("%s or feed is another for %s", filter, strings.Join(c.question, ", ")))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -153,7 +162,7 @@ func (a *Agent) checkSource(all map[string]*standing, streams []*stream, sel Sel
 			refused.add(name, d)
 		}
 	}
-	if what := refused.what(); what != "" {
+	if what := refused.what(a.config.streams()); what != "" {
 		return nil, refuse(fmt.Errorf("%w since the last run: %s; %s", ErrChanged, what, refused.do(a.config.streams())))
 	}
 	return accepted, nil
