@@ -49,6 +49,9 @@ func (m *mover) hand(ctx context.Context, grants []grant, from, to, feed string)
 			return err
 		}
 	}
+	if err := m.shut(ctx, to); err != nil {
+		return err
+	}
 	columns, err := lookAt(ctx, m.tx, m.d, to)
 	if err != nil {
 		return err
@@ -70,6 +73,21 @@ func (m *mover) hand(ctx context.Context, grants []grant, from, to, feed string)
 			query += ` WITH GRANT OPTION`
 		}
 		if err := m.exec(ctx, query); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shut takes away what default privileges have granted on a new table or view: they
+// may be older than a REVOKE on the old table that keeps somebody from VOW.
+func (m *mover) shut(ctx context.Context, table string) error {
+	granted, err := m.grantsOf(ctx, table)
+	if err != nil {
+		return err
+	}
+	for _, g := range granted {
+		if err := m.exec(ctx, `REVOKE ALL ON `+table+` FROM `+g.to); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -30,7 +31,7 @@ func refuseObstacles(found []Obstacle) error {
 		fmt.Fprintf(&b, "\n-- %s\n%s", o.What, statementsText(o.Move))
 	}
 	b.WriteString("\n-- Then run the agent again. After the upgrade:")
-	for _, o := range found {
+	for _, o := range slices.Backward(found) { // what others depend on comes first
 		if len(o.Again) > 0 {
 			fmt.Fprintf(&b, "\n-- %s\n%s", o.What, statementsText(o.Again))
 		}

@@ -129,19 +129,41 @@ func dependents() string {
 }
 
 const policies = `SELECT format('policy %I on %s', p.polname, p.polrelid::regclass), format('DROP POLICY %I ON %s', p.polname, p.polrelid::regclass),
-	format('CREATE POLICY %I ON %s AS %s FOR %s TO %s%s%s', p.polname,
-		CASE p.polrelid WHEN {table} THEN '{vow}' ELSE p.polrelid::regclass::text END,
+	(SELECT string_agg(format('CREATE POLICY %I ON %s AS %s FOR %s TO %s%s%s', p.polname, t.name,
 		CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
 		CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
 		(SELECT string_agg(CASE r WHEN 0 THEN 'PUBLIC' ELSE r::regrole::text END, ', ') FROM unnest(p.polroles) r),
-		' USING (' || pg_get_expr(p.polqual, p.polrelid) || ')', ' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')')
+		' USING (' || pg_get_expr(p.polqual, p.polrelid) || ')', ' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')'), chr(1))
+		FROM unnest(CASE p.polrelid WHEN {table} THEN ARRAY['{vow}', '{idx}'] ELSE ARRAY[p.polrelid::regclass::text] END) t(name))
 	FROM pg_policy p WHERE p.polrelid = {table} OR EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass
 		AND d.objid = p.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = {table})
 	ORDER BY p.polrelid, p.polname`
 
-const rowSecurity = `SELECT 'row security', format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', oid::regclass),
-	'ALTER TABLE {vow} ENABLE ROW LEVEL SECURITY' || chr(1) || 'ALTER TABLE {idx} ENABLE ROW LEVEL SECURITY'
-	FROM pg_class WHERE oid = {table} AND relrowsecurity`
+// Without row security whoever may read the table at all reads every row of it, and
+// a view reads with the rights of its owner, whom it does not stop. So the rights of
+// those whom it is for go with it, and come back behind it; before PostgreSQL 15, where
+// no view can read with its reader's rights, not those on the view.
+const rowSecurity = `WITH granted AS (
+		SELECT a.privilege_type AS what, '' AS name, a.grantee, a.is_grantable FROM pg_class c, aclexplode(c.relacl) a
+		WHERE c.oid = {table} AND a.grantee <> c.relowner
+		UNION ALL
+		SELECT a.privilege_type, t.attname, a.grantee, a.is_grantable FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid, aclexplode(t.attacl) a
+		WHERE c.oid = {table} AND t.attnum > 0 AND NOT t.attisdropped AND a.grantee <> c.relowner
+	), readers AS (
+		SELECT what, name, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END AS reader,
+			CASE WHEN is_grantable THEN ' WITH GRANT OPTION' END AS option
+		FROM granted LEFT JOIN pg_roles r ON r.oid = grantee WHERE NOT coalesce(r.rolsuper OR r.rolbypassrls, false)
+	), server AS (SELECT current_setting('server_version_num')::int >= 150000 AS invokes)
+	SELECT 'row security', concat_ws(chr(1), (SELECT string_agg(DISTINCT format('REVOKE ALL ON %s FROM %s', c.oid::regclass, reader), chr(1)) FROM readers),
+			format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', c.oid::regclass)),
+		concat_ws(chr(1), 'ALTER TABLE {vow} ENABLE ROW LEVEL SECURITY', 'ALTER TABLE {idx} ENABLE ROW LEVEL SECURITY',
+			CASE WHEN invokes THEN 'ALTER VIEW {schema}.property SET (security_invoker = true)' END,
+			(SELECT string_agg(CASE name WHEN ''
+				THEN format('GRANT %s ON {vow}, {idx}%s TO %s%s', what, CASE WHEN invokes THEN ', {schema}.property' END, reader, option)
+				ELSE format('GRANT %s (%I) ON %s TO %s%s', what, regexp_replace(name, '^(idx|vow)(_timestamp|_hash)?$', 'record\2'),
+					CASE WHEN name ~ '^(idx|vow)(_timestamp|_hash)?$' THEN CASE left(name, 3) WHEN 'idx' THEN '{idx}' ELSE '{vow}' END
+					ELSE '{vow}, {idx}' END, reader, option) END, chr(1)) FROM readers))
+	FROM pg_class c, server WHERE c.oid = {table} AND c.relrowsecurity`
 
 // Citus has a trigger of its own on each of its tables.
 const triggers = `SELECT format('trigger %I', t.tgname), format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass),

@@ -1,6 +1,7 @@
 package migrations_test
 
 import (
+	"database/sql"
 	"errors"
 	"net/url"
 	"slices"
@@ -157,6 +158,60 @@ func (o *older) meets(t *testing.T, want []string) {
 			o.Exec(t, query)
 		}
 	}
+}
+
+// Whom row security kept from VOW sees none of it while it is away, nor in the view
+// that Property becomes.
+func TestRowSecurityIsNotLost(t *testing.T) {
+	t.Parallel()
+	o := newOlder(t, harness.NewPostgres(t), 5)
+	o.put(t, "A", `{"City":"Ajax"}`, `{"City":"Ajax"}`)
+	o.put(t, "B", "", `{"City":"Leakville"}`)
+	site, columns := o.role(t, o.Schema+"_site"), o.role(t, o.Schema+"_columns")
+	o.Exec(t, `GRANT SELECT ON `+o.Table("property")+` TO `+o.Schema+`_site`)
+	o.Exec(t, `GRANT SELECT (listing_key, city, vow) ON `+o.Table("property")+` TO `+o.Schema+`_columns`)
+	o.Exec(t, `CREATE POLICY a_few ON `+o.Table("property")+` TO PUBLIC USING (city = 'Ajax')`)
+	o.Exec(t, `ALTER TABLE `+o.Table("property")+` ENABLE ROW LEVEL SECURITY`)
+	sees := func(db *sql.DB, table, column string, want ...string) {
+		t.Helper()
+		var found sql.NullString
+		err := db.QueryRowContext(t.Context(), `SELECT string_agg(DISTINCT `+column+`, ' ') FROM `+o.Table(table)).Scan(&found)
+		if err != nil && migrations.SQLState(err) != "42501" || found.String != strings.Join(want, " ") {
+			t.Errorf("of %s are seen %q, want %q: %v", table, found.String, want, err)
+		}
+	}
+	sees(site, "property", "city", "Ajax")
+	s, err := migrations.Look(t.Context(), o.db, o.d, o.names(), o.layout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range s.Obstacles {
+		for _, query := range x.Move {
+			o.Exec(t, query)
+			sees(columns, "property", "city")
+		}
+	}
+	sees(site, "property", "city")
+	o.up(t)
+	for _, table := range []string{"property", "vow_property", "idx_property"} {
+		sees(site, table, "city")
+		sees(columns, table, "city")
+	}
+	for _, x := range slices.Backward(s.Obstacles) {
+		for _, query := range x.Again {
+			o.Exec(t, query)
+			if strings.HasPrefix(x.What, "row") {
+				sees(site, "property", "city")
+			}
+		}
+	}
+	if o.Int(t, `SELECT current_setting('server_version_num')::int`) >= 150000 {
+		sees(site, "property", "city", "Ajax")
+	}
+	sees(site, "vow_property", "city", "Ajax")
+	sees(site, "idx_property", "city", "Ajax")
+	sees(columns, "property", "city")
+	sees(columns, "vow_property", "city || (record ->> 'City')", "AjaxAjax")
 }
 
 // The same in SQLite.

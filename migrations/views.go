@@ -119,7 +119,7 @@ func (p *viewPlan) again(ctx context.Context, tx *sql.Tx, views []viewNow) error
 			if options, err = optionsOf(ctx, tx, v); err != nil {
 				return err
 			}
-			if granted, err = grants(ctx, tx, v.Name, v.Name); err != nil {
+			if granted, err = handBack(ctx, tx, v.Name); err != nil {
 				return err
 			}
 		}
@@ -240,6 +240,28 @@ func optionsOf(ctx context.Context, tx *sql.Tx, v viewNow) (string, error) {
 		return "", err
 	}
 	return " WITH (" + strings.Join(options, ", ") + ")", nil
+}
+
+// handBack are the steps that give a view that is dropped and made again the owner and
+// the grants that it had, and take away what default privileges grant on it: they may
+// be older than a REVOKE.
+func handBack(ctx context.Context, tx *sql.Tx, view string) (steps []step, err error) {
+	found, err := pairs(ctx, tx, `SELECT DISTINCT 'REVOKE ALL ON ' || $1::text || ' FROM '
+			|| CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END, ''
+		FROM pg_class c, pg_default_acl d, aclexplode(d.defaclacl) a WHERE c.oid = to_regclass($1::text) AND d.defaclobjtype = 'r'
+			AND pg_get_userbyid(d.defaclrole) = current_user AND d.defaclnamespace IN (0, c.relnamespace) AND a.grantee NOT IN (c.relowner, d.defaclrole)
+		UNION ALL
+		SELECT 'ALTER VIEW ' || $1::text || ' OWNER TO ' || quote_ident(pg_get_userbyid(relowner)), '' FROM pg_class
+		WHERE oid = to_regclass($1::text) AND pg_get_userbyid(relowner) <> current_user
+		ORDER BY 1 DESC`, view)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range found {
+		steps = append(steps, step{query: f[0]})
+	}
+	granted, err := grants(ctx, tx, view, view)
+	return append(steps, granted...), err
 }
 
 // grants are the steps that give what was granted on a relation, or on columns of

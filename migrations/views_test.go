@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"resoagent/internal/harness"
 	"resoagent/migrations"
 )
 
@@ -75,6 +76,32 @@ func TestGrantsOfAView(t *testing.T) {
 			t.Errorf("another type, which has the views made again: %s", d)
 		}
 	})
+}
+
+// A view that is made again is its owner's, whoever upgrades, and what the schema
+// grants by default is not granted on it again.
+func TestAViewThatIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	h := harness.NewPostgres(t)
+	db, d := openFor(t, h)
+	p := &place{h, db, d}
+	role, owner := "r_"+p.Schema, "o_"+p.Schema
+	p.up(t, chosenLayout())
+	for _, name := range []string{role, owner} {
+		p.Exec(t, "CREATE ROLE "+name)
+		t.Cleanup(func() { p.ExecAfter(t, "DROP OWNED BY "+name); p.ExecAfter(t, "DROP ROLE "+name) })
+	}
+	p.Exec(t, "ALTER VIEW "+p.Table("shown")+" OWNER TO "+owner)
+	p.Exec(t, "ALTER DEFAULT PRIVILEGES IN SCHEMA "+p.Schema+" GRANT SELECT ON TABLES TO "+role+", "+owner)
+	acl := "SELECT relname, pg_get_userbyid(relowner), coalesce(relacl::text, '') FROM pg_class WHERE relnamespace = '" + p.Schema + "'::regnamespace AND relname = 'shown'"
+	p.Exec(t, "GRANT SELECT (listing_key) ON "+p.Table("shown")+" TO "+role)
+	p.up(t, chosenLayout(col("beds", "text")))
+	p.up(t, chosenLayout(col("beds", "bigint")))
+	for _, row := range p.Strings(t, acl) {
+		if row[1] != owner || strings.Contains(row[2], role) {
+			t.Errorf("%v", row)
+		}
+	}
 }
 
 // A view that the layout makes a barrier is one from the next migration on, whatever
