@@ -68,9 +68,16 @@ func columnsThatGo(ctx context.Context, q querier, table string) ([]string, erro
 	return feedColumns("vow"), nil
 }
 
-const publishedTable = `SELECT format('publication %I', p.pubname), format('ALTER PUBLICATION %I DROP TABLE %s', p.pubname, r.prrelid::regclass),
-	format('ALTER PUBLICATION %I ADD TABLE {idx}, {vow}', p.pubname)
-	FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid WHERE r.prrelid = {table} ORDER BY p.pubname`
+// One of some columns or rows is not made again: of what it showed there may be no
+// such column, and without them it would show all of VOW.
+const publishedTable = `SELECT format('publication %I', p.pubname) || CASE WHEN part THEN
+		concat(' of ', (SELECT concat_ws(' where ', to_jsonb(t) ->> 'attnames', to_jsonb(t) ->> 'rowfilter') FROM pg_publication_tables t
+			WHERE t.pubname = p.pubname AND format('%I.%I', t.schemaname, t.tablename)::regclass = {table})) ELSE '' END,
+	format('ALTER PUBLICATION %I DROP TABLE %s', p.pubname, r.prrelid::regclass),
+	CASE WHEN NOT part THEN format('ALTER PUBLICATION %I ADD TABLE {idx}, {vow}', p.pubname) END
+	FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid
+	CROSS JOIN LATERAL (SELECT coalesce(to_jsonb(r) ->> 'prattrs', to_jsonb(r) ->> 'prqual') IS NOT NULL AS part) s
+	WHERE r.prrelid = {table} ORDER BY p.pubname`
 
 // A publication of all tables has nothing that could be taken from it.
 const publishedAll = `SELECT format('publication %I of all tables', p.pubname), format('DROP PUBLICATION %I', p.pubname),
@@ -111,6 +118,7 @@ func dependents() string {
 		SELECT x.depth, format('%s %s', v.kind, x.id::regclass) AS what, format('DROP %s %s', upper(v.kind), x.id::regclass) AS move,
 			concat_ws(chr(1), format('CREATE %s %s%s AS %s', upper(v.kind), x.id::regclass,
 				' WITH (' || array_to_string(c.reloptions, ', ') || ')', rtrim(pg_get_viewdef(x.id), ';')),
+				format('ALTER %s %s OWNER TO %s', upper(v.kind), x.id::regclass, c.relowner::regrole),
 				(SELECT string_agg(pg_get_indexdef(i.indexrelid), chr(1)) FROM pg_index i WHERE i.indrelid = x.id),
 				(SELECT string_agg(format('GRANT %s ON %s TO %s%s', a.privilege_type, x.id::regclass,
 					CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END, CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' END), chr(1))
@@ -119,7 +127,13 @@ func dependents() string {
 		CROSS JOIN LATERAL (SELECT CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END AS kind) v
 		UNION ALL
 		SELECT x.depth, format('function %s', x.id::regprocedure), format('DROP ROUTINE %s', x.id::regprocedure),
-			CASE p.prokind WHEN 'a' THEN NULL ELSE rtrim(pg_get_functiondef(x.id), E'\n') END
+			CASE p.prokind WHEN 'a' THEN NULL ELSE concat_ws(chr(1), rtrim(pg_get_functiondef(x.id), E'\n'),
+				format('ALTER ROUTINE %s OWNER TO %s', x.id::regprocedure, p.proowner::regrole),
+				-- Else everybody may call it.
+				CASE WHEN p.proacl IS NOT NULL THEN format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', x.id::regprocedure) END,
+				(SELECT string_agg(format('GRANT %s ON ROUTINE %s TO %s%s', a.privilege_type, x.id::regprocedure,
+					CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END, CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' END), chr(1))
+					FROM aclexplode(p.proacl) a WHERE a.grantee <> p.proowner)) END
 		FROM deepest x JOIN pg_proc p ON x.class = 'pg_proc'::regclass AND p.oid = x.id
 		UNION ALL
 		SELECT x.depth, format('rule %I on %s', r.rulename, r.ev_class::regclass), format('DROP RULE %I ON %s', r.rulename, r.ev_class::regclass),
@@ -154,7 +168,7 @@ const rowSecurity = `WITH granted AS (
 			CASE WHEN is_grantable THEN ' WITH GRANT OPTION' END AS option
 		FROM granted LEFT JOIN pg_roles r ON r.oid = grantee WHERE NOT coalesce(r.rolsuper OR r.rolbypassrls, false)
 	), server AS (SELECT current_setting('server_version_num')::int >= 150000 AS invokes)
-	SELECT 'row security', concat_ws(chr(1), (SELECT string_agg(DISTINCT format('REVOKE ALL ON %s FROM %s', c.oid::regclass, reader), chr(1)) FROM readers),
+	SELECT 'row security', concat_ws(chr(1), (SELECT string_agg(DISTINCT format('REVOKE ALL ON %s FROM %s CASCADE', c.oid::regclass, reader), chr(1)) FROM readers),
 			format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', c.oid::regclass)),
 		concat_ws(chr(1), 'ALTER TABLE {vow} ENABLE ROW LEVEL SECURITY', 'ALTER TABLE {idx} ENABLE ROW LEVEL SECURITY',
 			CASE WHEN invokes THEN 'ALTER VIEW {schema}.property SET (security_invoker = true)' END,

@@ -127,7 +127,7 @@ func lost(text string, own []string) bool {
 func reference(o object) Obstacle {
 	text := references().ReplaceAllString(o.text, "${1} vow_property")
 	return Obstacle{What: "foreign key of " + o.name, Move: []string{
-		"PRAGMA writable_schema = ON",
+		"/* sqlite3 shells from 3.42 on: .dbconfig defensive off */ PRAGMA writable_schema = ON",
 		fmt.Sprintf("UPDATE sqlite_schema SET sql = %s WHERE type = 'table' AND name = %s", literal(text), literal(o.name)),
 		"PRAGMA writable_schema = RESET",
 	}}

@@ -160,6 +160,53 @@ func (o *older) meets(t *testing.T, want []string) {
 	}
 }
 
+// What is made again shows no more than it did, and to nobody else.
+func TestObstaclesAreMadeAgainAsTheyWere(t *testing.T) {
+	t.Parallel()
+	o := newOlder(t, harness.NewPostgres(t), 5)
+	o.put(t, "A", `{"City":"Ajax"}`, `{"City":"Leakville"}`)
+	role := o.Schema + "_site"
+	site := o.role(t, role)
+	for _, query := range []string{
+		`CREATE FUNCTION {s}.cities() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER BEGIN ATOMIC SELECT city FROM {s}.property; END`,
+		`REVOKE ALL ON FUNCTION {s}.cities() FROM PUBLIC`,
+		`CREATE VIEW {s}.by_city AS SELECT city FROM {s}.property`, `GRANT SELECT ON {s}.by_city TO ` + role, `ALTER VIEW {s}.by_city OWNER TO {s}_site`,
+	} {
+		o.Exec(t, expand(query, o.Schema))
+	}
+	some := o.Int(t, `SELECT current_setting('server_version_num')::int`) >= 150000
+	if some {
+		o.Exec(t, expand(`CREATE PUBLICATION {s}_some FOR TABLE {s}.property (listing_key, idx)`, o.Schema))
+		t.Cleanup(func() { o.ExecAfter(t, `DROP PUBLICATION IF EXISTS `+o.Schema+`_some`) })
+	}
+	s, err := migrations.Look(t.Context(), o.db, o.d, o.names(), o.layout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range s.Obstacles {
+		for _, query := range x.Move {
+			o.Exec(t, query)
+		}
+	}
+	o.up(t)
+	for _, x := range slices.Backward(s.Obstacles) {
+		for _, query := range x.Again {
+			o.Exec(t, query)
+		}
+	}
+	for _, query := range []string{`SELECT * FROM {s}.cities()`, `SELECT * FROM {s}.by_city`} {
+		if _, err := site.ExecContext(t.Context(), expand(query, o.Schema)); migrations.SQLState(err) != "42501" {
+			t.Errorf("%s: %v", query, err)
+		}
+	}
+	if n := o.Int(t, `SELECT count(*) FROM pg_publication_tables WHERE pubname = $1`, o.Schema+"_some"); n != 0 {
+		t.Errorf("%d tables are published, and all of them", n)
+	}
+	if what := s.Obstacles[0].What; some && !strings.HasSuffix(what, "_some of [\"listing_key\", \"idx\"]") {
+		t.Errorf("nobody is told what was published: %s", what)
+	}
+}
+
 // Whom row security kept from VOW sees none of it while it is away, nor in the view
 // that Property becomes.
 func TestRowSecurityIsNotLost(t *testing.T) {
