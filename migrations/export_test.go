@@ -66,3 +66,6 @@ func MoveAndThen(ctx context.Context, db *sql.DB, d Dialect, names Names, layout
 		return then
 	})
 }
+
+// OldType is oldType.
+func OldType(table, column string) string { return oldType(table, column) }

@@ -70,7 +70,7 @@ func (o *older) put(tb testing.TB, key, idx, vow string) {
 		tb.Fatal(err)
 	}
 	for i, v := range values {
-		if v != nil {
+		if v != nil && migrations.OldType("property", o.layout.Tables[0].Columns[i].Name) != "" {
 			columns, args = append(columns, o.layout.Tables[0].Columns[i].Name), append(args, *v)
 		}
 	}
@@ -169,6 +169,7 @@ func (o *older) moved(t *testing.T) {
 	t.Helper()
 	idx, vow := o.copies(t, "property", "idx"), o.copies(t, "property", "vow")
 	o.up(t)
+	o.fillNewer(t)
 	for table, want := range map[string][][]string{"idx_property": idx, "vow_property": vow} {
 		if diff := cmp.Diff(want, o.copies(t, table, "record")); diff != "" {
 			t.Errorf("%s (-was +is):\n%.2000s", table, diff)
@@ -187,10 +188,6 @@ func (o *older) moved(t *testing.T) {
 			}
 		}
 	}
-	// Nothing is left to do.
-	if done, err := migrations.Fill(t.Context(), o.db, o.d, o.names(), o.layout, 0); err != nil || done.More || done.Rows > 0 {
-		t.Errorf("filled %+v, %v", done, err)
-	}
 	if s, err := migrations.Look(t.Context(), o.db, o.d, o.names(), o.layout); err != nil || s.Version != s.Latest || s.Pending || len(s.Missing)+len(s.Foreign)+len(s.Obstacles) > 0 {
 		t.Errorf("it stands %+v, %v", s, err)
 	}
@@ -203,6 +200,25 @@ func (o *older) moved(t *testing.T) {
 		t.Errorf("left over: %v", left)
 	}
 	o.up(t)
+}
+
+// fillNewer fills what the catalogue has got since version 6. Of what was there before
+// the move leaves nothing to do.
+func (o *older) fillNewer(t *testing.T) {
+	t.Helper()
+	o.Exec(t, "INSERT INTO "+o.Table("agent_owner")+" (id, state_id, host, state_dir, incarnation) VALUES (1, 'me', 'here', '/state', 7)")
+	for more := true; more; {
+		done, err := migrations.Fill(t.Context(), o.db, o.d, o.names(), o.layout, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range done.Columns {
+			if migrations.OldType(done.Table, c) != "" {
+				t.Errorf("the move has left %s of %s to be filled", c, done.Table)
+			}
+		}
+		more = done.More
+	}
 }
 
 // The view Property shows VOW once that was complete, and never an empty table
