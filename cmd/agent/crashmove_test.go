@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,9 +80,11 @@ func (s *setup) age(tb testing.TB, version int) {
 		columns := strings.Join(s.columnsOf(tb, table), ", ")
 		exec("INSERT INTO {s}" + table + " (" + columns + ") SELECT " + columns + " FROM {s}new_" + table)
 	}
-	typed := "listing_key"
+	typed, there := "listing_key", s.columnsOf(tb, "property")
 	for _, c := range catalog.All()[0].Columns {
-		typed += ", " + c.Name
+		if slices.Contains(there, c.Name) {
+			typed += ", " + c.Name
+		}
 	}
 	const copied = "record_timestamp, record_hash, record"
 	exec("INSERT INTO {s}property (" + typed + ", vow_timestamp, vow_hash, vow) SELECT " + typed + ", " + copied + " FROM {s}new_vow_property")
