@@ -129,6 +129,33 @@ func TestMoveLeavesTheOwner(t *testing.T) {
 	}
 }
 
+// Who may not move the tables is told so before the first of them is filled; and who
+// does not own them writes on without an index, or lz4, that its owner has taken away.
+func TestAnotherUsersTables(t *testing.T) {
+	t.Parallel()
+	o := newOlder(t, harness.NewPostgres(t), 5)
+	o.put(t, "A", `{"ListPrice":1}`, `{"ListPrice":2}`)
+	agent := o.role(t, o.Schema+"_agent")
+	o.Exec(t, `GRANT CREATE ON SCHEMA `+o.Schema+` TO `+o.Schema+`_agent`)
+	o.Exec(t, `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA `+o.Schema+` TO `+o.Schema+`_agent`)
+	o.Exec(t, `GRANT USAGE ON ALL SEQUENCES IN SCHEMA `+o.Schema+` TO `+o.Schema+`_agent`)
+	if _, err := migrations.Up(t.Context(), agent, o.d, o.names(), o.layout, nil); err == nil || !strings.Contains(err.Error(), "as its owner") {
+		t.Errorf("%v", err)
+	}
+	o.up(t)
+	o.Exec(t, `DROP INDEX `+o.Table("agent_vow_property_search"))
+	if lz4, err := migrations.HasLZ4(t.Context(), o.db); err == nil && lz4 {
+		o.Exec(t, `ALTER TABLE `+o.Table("vow_property")+` ALTER COLUMN record SET COMPRESSION pglz`)
+	}
+	if _, err := migrations.Up(t.Context(), agent, o.d, o.names(), o.layout, nil); err != nil {
+		t.Error(err)
+	}
+	o.up(t)
+	if n := o.Int(t, `SELECT count(*) FROM pg_indexes WHERE schemaname = $1 AND indexname = 'agent_vow_property_search'`, o.Schema); n != 1 {
+		t.Error("the owner does not make the index again")
+	}
+}
+
 // A reader who holds the table is waited for, in pieces, so that others get through;
 // who never lets go is no reason to wait for ever, and then nothing has changed.
 func TestMoveWaitsForReaders(t *testing.T) {

@@ -61,6 +61,16 @@ func (m *mover) postgres(ctx context.Context) error {
 
 // mayMove looks at all that can be in the way, before the first change.
 func (m *mover) mayMove(ctx context.Context) error {
+	// Who fills a table for an hour should not find out then.
+	for _, name := range append(oldViews(), "property") {
+		mine, err := owns(ctx, m.tx, m.d, name)
+		if err == nil && !mine {
+			err = fmt.Errorf("move the listings to a table for each feed: %s is another user's: run 'agent migrate' once as its owner", name)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	found, err := obstacles(ctx, m.tx, m.d, m.names.Schema, moveVersion-1)
 	if err == nil {
 		err = refuseObstacles(found)

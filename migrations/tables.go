@@ -134,6 +134,20 @@ func isLZ4(ctx context.Context, q querier, t Table) (is bool, err error) {
 	return is, nil
 }
 
+// owns tells whether this user may alter a table or view. What rows do without, such
+// as an index that its owner has dropped, is no reason to stop an agent that may only
+// write.
+func owns(ctx context.Context, q querier, d Dialect, name string) (mine bool, err error) {
+	if d != Postgres {
+		return true, nil
+	}
+	err = q.QueryRowContext(ctx, `SELECT COALESCE((SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass($1::text)), true)`, name).Scan(&mine)
+	if err != nil {
+		return false, fmt.Errorf("look for the owner of %s: %w", name, err)
+	}
+	return mine, nil
+}
+
 // alteration is what a table that is there lacks of the layout, but for indexes.
 type alteration struct {
 	steps   []step
@@ -173,7 +187,11 @@ func alter(ctx context.Context, tx *sql.Tx, d Dialect, t Table, state tableState
 		if err != nil {
 			return a, err
 		}
-		if !compressed {
+		mine, err := owns(ctx, tx, d, t.Name)
+		if err != nil {
+			return a, err
+		}
+		if !compressed && mine {
 			a.steps = append(a.steps, compress(t))
 		}
 	}
@@ -217,6 +235,9 @@ func nextIndex(ctx context.Context, tx *sql.Tx, d Dialect, t Table, state tableS
 		there := slices.Contains(found, [2]string{strings.ToLower(i.Name)})
 		if there && state.Indexes[i.Name] == definition(t, i) {
 			continue
+		}
+		if mine, err := owns(ctx, tx, d, t.Name); err != nil || !mine {
+			return nil, err
 		}
 		if there {
 			steps = append(steps, step{query: "DROP INDEX " + i.Name})
