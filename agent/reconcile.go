@@ -224,7 +224,7 @@ func (a *Agent) firstPositions(ctx context.Context, all map[string]*standing, se
 		return err
 	}
 	if a.otherLogs != nil {
-		a.notice(true, "there is another SyncLog, %s, which is not used; --synclog %s takes its positions and writes this agent's runs there",
+		a.notice(true, "there is another SyncLog, %s, which is not used; --synclog %s has this agent's runs written there",
 			strings.Join(a.otherLogs, ", "), a.otherLogs[0])
 	}
 	for _, name := range fresh {
