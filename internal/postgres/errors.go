@@ -27,7 +27,10 @@ func (e *Error) Error() string {
 	case errors.As(e.Cause, &waiting):
 		return fmt.Sprintf("%s: %v (SQLSTATE %s)", e.Op, waiting, e.SQLSTATE)
 	case errors.As(e.Cause, &pg):
-		text := fmt.Sprintf("%s: %s (SQLSTATE %s)", e.Op, pg.Message, pg.Code)
+		text := fmt.Sprintf("%s: %s%s (SQLSTATE %s)", e.Op, e.during(pg), pg.Message, pg.Code)
+		if pg.Code == "2BP01" && pg.Detail != "" { // what depends on it is named there alone
+			text += ": " + strings.ReplaceAll(pg.Detail, "\n", ", ")
+		}
 		if hint := hints(pg.Code); hint != "" {
 			text += "; " + hint
 		}
@@ -36,6 +39,16 @@ func (e *Error) Error() string {
 		return fmt.Sprintf("%s: connection to PostgreSQL: %v", e.Op, e.Cause)
 	}
 	return fmt.Sprintf("%s: %v", e.Op, e.Cause)
+}
+
+// during is what the cause says of what was being done, such as which lock was
+// waited for; "" for nothing, and for a connection, whose address is long.
+func (e *Error) during(pg *pgconn.PgError) string {
+	before, ok := strings.CutSuffix(e.Cause.Error(), pg.Error())
+	if !ok || errors.As(e.Cause, new(*pgconn.ConnectError)) {
+		return ""
+	}
+	return before
 }
 
 func (e *Error) Unwrap() error { return e.Cause }
@@ -132,7 +145,11 @@ func hints(code string) string {
 	case "3D000":
 		return "create the database first"
 	case "42501":
-		return "grant the agent's user the right, or choose a schema that it owns with --schema"
+		return "grant the agent's user the right, or choose a schema that it owns with --schema; tables are upgraded by 'agent migrate' of their owner"
+	case "2BP01":
+		return "drop what is of your own there, run again, and make it anew"
+	case "55P03":
+		return "somebody holds a lock on it: see pg_locks and pg_stat_activity"
 	case "42P01", "42703":
 		return "the tables are not as the agent made them: run 'agent migrate', or restore what was removed"
 	case "25006":

@@ -58,6 +58,31 @@ func TestErrorClasses(t *testing.T) {
 	}
 }
 
+// Who reads an error learns what was being done, and what of his own is in the way.
+func TestErrorSaysWhat(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		want []string
+	}{
+		{
+			fmt.Errorf("migrate to version 6: %w", fmt.Errorf("LOCK TABLE property: %w", &pgconn.PgError{Code: "55P03", Message: "canceling statement"})),
+			[]string{"LOCK TABLE property: canceling statement (SQLSTATE 55P03)", "pg_locks"},
+		},
+		{
+			&pgconn.PgError{Code: "2BP01", Message: "cannot drop", Detail: "view mine depends on view listing\nview yours depends on view mine"},
+			[]string{"view mine depends on view listing, view yours"},
+		},
+		{errors.Join(errors.New("more"), &pgconn.PgError{Code: "42601", Message: "syntax"}, errors.New("behind")), []string{"test: syntax"}},
+	} {
+		text := wrap("test", test.err).Error()
+		for _, want := range test.want {
+			if !strings.Contains(text, want) {
+				t.Errorf("%q is not in %q", want, text)
+			}
+		}
+	}
+}
+
 func TestOpenChecksSettings(t *testing.T) {
 	for _, o := range []Options{
 		{URL: "postgres://u:hunter2@h:bad/x", Schema: "public"},
