@@ -85,7 +85,31 @@ func Migrate(ctx context.Context, config Config) (migrations.Result, error) {
 	}
 	a := &Agent{config: config, migrate: dest.Migrate, closers: []func() error{dest.Close}}
 	result, err := a.Migrate(ctx)
+	if err == nil {
+		a.showComplete(ctx, dest)
+	}
 	return result, errors.Join(err, a.Close())
+}
+
+// showComplete has the view Property show the fullest feed that has finished a
+// backfill, by the streams' marks: an agent that does not own the view cannot. It is
+// not worth failing for.
+func (a *Agent) showComplete(ctx context.Context, dest destination) {
+	marks, err := dest.Marks(ctx)
+	if err != nil {
+		return
+	}
+	known, err := markedStates(marks)
+	if err != nil {
+		return // the sync's to complain about
+	}
+	table := a.config.streams().PropertyTable(func(name string) bool { return !known[name].LastFinishedAt.IsZero() }, func(string) bool { return false })
+	if table == "" {
+		return
+	}
+	if err := dest.ShowProperty(ctx, table); err != nil && ctx.Err() == nil {
+		a.notice(true, "the view Property does not show %s yet: %v", table, err)
+	}
 }
 
 func openSource(c *Config) (*reso.Client, error) {

@@ -3,6 +3,7 @@ package agent_test
 import (
 	"testing"
 
+	"resoagent/agent"
 	"resoagent/internal/catalog"
 	"resoagent/internal/harness"
 	"resoagent/internal/simulator"
@@ -56,4 +57,33 @@ func TestPropertyShowsTheOnlyFeed(t *testing.T) {
 			t.Errorf("Property has %d rows in the middle of the only feed's backfill, which has %d", property, rows)
 		}
 	})
+}
+
+// An agent that may only write cannot exchange the view. It goes on, and so does
+// its 'agent migrate'; that of the owner does it, beside whoever writes.
+func TestPropertyOfAnotherUser(t *testing.T) {
+	t.Parallel()
+	db := harness.NewPostgres(t)
+	s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+	owner := s.config
+	if _, err := agent.Migrate(t.Context(), owner); err != nil {
+		t.Fatal(err)
+	}
+	s.config.DatabaseURL = user(t, db)
+	db.Exec(t, "GRANT ALL ON ALL TABLES IN SCHEMA "+db.Schema+" TO u_"+db.Schema)
+	db.Exec(t, "GRANT ALL ON ALL SEQUENCES IN SCHEMA "+db.Schema+" TO u_"+db.Schema)
+	s.mustSync(t, catalog.IDXProperty, catalog.VOWProperty)
+	if _, err := agent.Migrate(t.Context(), s.config); err != nil {
+		t.Error(err)
+	}
+	idx, vow := db.Count(t, "idx_property", ""), db.Count(t, "vow_property", "")
+	if n := db.Count(t, "property", ""); n != idx || n == vow {
+		t.Errorf("Property has %d rows, IDX %d, VOW %d", n, idx, vow)
+	}
+	if _, err := agent.Migrate(t.Context(), owner); err != nil {
+		t.Fatal(err)
+	}
+	if n := db.Count(t, "property", ""); n != vow {
+		t.Errorf("Property has %d rows, VOW %d", n, vow)
+	}
 }

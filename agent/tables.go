@@ -25,7 +25,7 @@ func (a *Agent) showProperty(ctx context.Context, all map[string]*standing) {
 		return
 	}
 	if err := a.tables.ShowProperty(ctx, table); err != nil && ctx.Err() == nil {
-		a.notice(true, "the view Property does not show %s yet: %v; the next run tries again", table, err)
+		a.notice(true, "the view Property does not show %s yet: %v; the next run tries again, and so does 'agent migrate', for an agent that does not own the view", table, err)
 	}
 }
 

@@ -14,9 +14,10 @@ func claim(o record.Owner) migrations.Claim {
 	return func(row migrations.Owned, leased time.Duration) error { return o.May(record.Owned(row), leased) }
 }
 
-// held is how they ask whether the claim is still the caller's.
+// held is how they ask whether the claim is still the caller's. Who has made none, as
+// 'agent migrate', exchanges a view beside whoever writes the tables.
 func (d *Destination) held(row migrations.Owned, _ time.Duration) error {
-	if row.Incarnation != d.incarnation {
+	if d.incarnation != 0 && row.Incarnation != d.incarnation {
 		return record.ErrLost
 	}
 	return nil
