@@ -60,8 +60,13 @@ func (p *probe) upgradable(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	names := p.ownTables()
+	for _, v := range p.layout.Views { // of which one was a table before version 6
+		names = append(names, strings.ToLower(v.Name))
+	}
 	others, err := p.names(ctx, `SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = $1 AND c.relname = ANY ($2) AND NOT pg_has_role(c.relowner, 'USAGE') ORDER BY 1`, p.schema, p.ownTables())
+		WHERE n.nspname = $1 AND c.relname = ANY ($2) AND NOT pg_has_role(c.relowner, 'USAGE') ORDER BY 1`,
+		p.schema, names)
 	switch {
 	case err != nil:
 		return err
