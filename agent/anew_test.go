@@ -160,3 +160,27 @@ func (s *setup) restore(tb testing.TB, path string, content []byte) {
 		tb.Fatal(err)
 	}
 }
+
+// A forced pass that had begun before the listings came pays nothing: what it has
+// passed by already are their children.
+func TestManyNewListingsBehindAForcedPass(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, db *harness.Database) {
+		s := newSetup(t, harness.NewSource(t, harness.Small()), db)
+		s.config.SetFewNew(10)
+		s.config.Parallel = 1
+		s.mustSync(t)
+		s.config.RetryFor = 0
+		s.fault(simulator.Media, simulator.Strike{After: 3, Fault: simulator.Fault{Kind: simulator.Status, Status: 503}})
+		if _, err := s.syncWith(t, t.Context(), agent.Selection{Force: true}); err == nil {
+			t.Fatal("no error")
+		}
+		s.source.Set(func(f *simulator.Faults) { *f = simulator.Faults{} })
+		s.arrive(t, "MANY", 40)
+		s.mustSync(t)
+		s.compare(t)
+		if n := s.waiting(t, "M"); n != 0 {
+			t.Errorf("%d entries are left", n)
+		}
+	})
+}

@@ -127,7 +127,7 @@ func (a *Agent) hold(ctx context.Context) {
 	renewing := a.renewing(ctx, func(err error) {
 		a.notice(true, "%v, between two runs; the next one finds out whether it still has it", err)
 	})
-	_, end := a.filling(ctx)
+	_, end := a.filling(ctx, true)
 	a.unhold = func() {
 		cancel()
 		renewing.Wait()

@@ -102,7 +102,10 @@ func TestLastingFaults(t *testing.T) {
 			t.Parallel()
 			s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
 			s.config.Parallel = 1 // one walk, and its pages by number
-			s.config.RetryFor, s.config.StallTimeout = 2*time.Second, 500*time.Millisecond
+			s.config.RetryFor, s.config.StallTimeout = 2*time.Second, time.Minute
+			if test.fault.Kind == simulator.Stall {
+				s.config.StallTimeout = 2 * time.Second // which a busy machine keeps
+			}
 			s.fault(simulator.Media, simulator.Strike{Fault: test.fault, After: 2})
 			_, err := s.sync(t)
 			if err == nil {

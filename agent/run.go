@@ -75,7 +75,7 @@ func (a *Agent) run(outer context.Context, streams []*stream, sel Selection, rep
 		return err
 	}
 	a.showProperty(ctx, all)
-	filled, end := a.filling(ctx)
+	filled, end := a.filling(ctx, false)
 	defer end()
 	accepted, err := a.checkSource(all, streams, sel)
 	if err != nil {

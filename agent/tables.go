@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"resoagent/internal/crashpoint"
-	"resoagent/migrations"
 )
 
 // What the catalogue has got since the destination's tables were made: columns are
@@ -33,18 +32,27 @@ func (a *Agent) showProperty(ctx context.Context, all map[string]*standing) {
 // records, until all rows have them or ctx ends. Each batch is a transaction of its
 // own that saves the place with the rows, so a crash costs nothing, and it leaves
 // alone what a stream has written meanwhile: that has all columns.
-func (a *Agent) fill(ctx context.Context) error {
+//
+// Between two runs nothing is tried again: what fails then is the next run's to meet
+// and to tell of.
+func (a *Agent) fill(ctx context.Context, between bool) error {
+	retry := newRetrier("destination, new columns", a.config.RetryFor, a.observe)
 	var total, spoilt int64
 	var table string
 	begun := time.Now()
 	for {
-		var done migrations.Filled
-		err := newRetrier("destination, new columns", a.config.RetryFor, a.observe).do(ctx, func() (err error) {
-			done, err = a.tables.Fill(ctx)
-			return err
-		})
-		if err != nil {
-			return err
+		done, err := a.tables.Fill(ctx)
+		var t temporary
+		switch {
+		case err == nil:
+			retry.succeeded()
+		case between && errors.As(err, &t) && t.Temporary():
+			return nil
+		default:
+			if err := retry.pause(ctx, err); err != nil {
+				return err
+			}
+			continue
 		}
 		if done.Table != "" {
 			crashpoint.At(crashpoint.Filled)
@@ -69,10 +77,10 @@ func (a *Agent) fill(ctx context.Context) error {
 // filling fills beside whatever else is done until it is told to end. wait waits
 // until all is filled. What it could not do does not end a run by itself unless
 // that waits for it: the rows are there, and the next run goes on.
-func (a *Agent) filling(ctx context.Context) (wait func() error, end func()) {
+func (a *Agent) filling(ctx context.Context, between bool) (wait func() error, end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done, told := make(chan error, 1), false
-	go func() { done <- a.fill(ctx) }()
+	go func() { done <- a.fill(ctx, between) }()
 	wait = func() error {
 		err := <-done
 		done <- err

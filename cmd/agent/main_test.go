@@ -129,10 +129,10 @@ func (c *command) until(tb testing.TB, text string) {
 	until(tb, func() bool { return strings.Contains(c.output(), text) }, "no %q in the output", text)
 }
 
-// until polls a condition and gives up after 20 seconds, with what it waited for.
+// until polls a condition and gives up after two minutes, with what it waited for.
 func until(tb testing.TB, holds func() bool, format string, args ...any) {
 	tb.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for !holds() {
 		if time.Now().After(deadline) {
 			tb.Fatalf(format, args...)
