@@ -44,6 +44,7 @@ func TestPassingFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSetup(t, harness.NewSource(t, harness.Small()), harness.NewSQLite(t))
+			s.config.RetryFor = 2 * time.Minute // a busy machine meets several in a row
 			// Each third page, so that it also hits in the middle; an empty page
 			// twice running is what the count must find out.
 			s.fault(simulator.Media, simulator.Strike{Fault: f, Every: 3})
