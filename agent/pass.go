@@ -332,23 +332,3 @@ func (a *Agent) fetcher(s *stream, from checkpoint.Place, retry *retrier) *fetch
 	}
 	return f
 }
-
-// compare checks a first backfill against the source's own count.
-func (a *Agent) compare(ctx context.Context, s *stream, n checkpoint.Counters, retry *retrier) (*Check, error) {
-	count, ok, err := countWithRetry(ctx, a.source, record.Query{Shape: s.shape, Feed: s.feed, Filter: s.filter, All: true}, retry)
-	if err != nil {
-		return nil, fmt.Errorf("count %s: %w", s.name, err)
-	}
-	if !ok {
-		return nil, nil //nolint:nilnil // no count, no check: both are said by the report's nil
-	}
-	var tally record.Tally
-	err = newRetrier("destination, "+s.name, a.config.RetryFor, a.observe).do(ctx, func() error {
-		tally, err = a.tables.Tally(ctx, s.name, s.shape)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &Check{Source: count, Rows: tally.Rows, Skipped: n.Skipped, Rejected: tally.Rejects, Deleted: n.Deleted}, nil
-}

@@ -88,33 +88,7 @@ func (a *Agent) run(outer context.Context, streams []*stream, sel Selection, rep
 	if orphaned(streams) && a.keys.Stats().Keys == 0 {
 		return ErrNoKeys
 	}
-	childrenBegun := false
-	for _, s := range streams {
-		if s.child() && !childrenBegun {
-			childrenBegun = true
-			switch keys := a.keys.Stats().Keys; {
-			case keys > 0:
-				a.observe(KeysLoaded{Keys: keys})
-			case len(report.LeftOut) == 0:
-				a.notice(true, "the listings' feeds are empty, so there is nothing that children could belong to: they are left out")
-			}
-		}
-		if s.child() && a.keys.Stats().Keys == 0 {
-			continue
-		}
-		before := all[s.name].state
-		err := a.syncStream(ctx, report, all[s.name], sel.Force)
-		if err := a.leaveOut(report, s, err); err != nil {
-			return err
-		}
-		switch {
-		case err != nil:
-			a.live.set(s.name, before)
-		case s.Listing:
-			a.showProperty(ctx, all)
-		}
-	}
-	if err := report.nothingSynced(); err != nil {
+	if err := a.syncStreams(ctx, report, streams, all, sel.Force); err != nil {
 		return err
 	}
 	// A run is done, and in journal and SyncLog, when all of it is: under a schedule
@@ -133,6 +107,38 @@ func (a *Agent) run(outer context.Context, streams []*stream, sel Selection, rep
 // orphaned reports whether children are selected, and no listings.
 func orphaned(streams []*stream) bool {
 	return slices.ContainsFunc(streams, (*stream).child) && !slices.ContainsFunc(streams, func(s *stream) bool { return s.Listing })
+}
+
+// syncStreams brings the streams up to date, one after the other. Children wait for
+// the parent keys; where there are none they are left out.
+func (a *Agent) syncStreams(ctx context.Context, report *Report, streams []*stream, all map[string]*standing, force bool) error {
+	childrenBegun := false
+	for _, s := range streams {
+		if s.child() && !childrenBegun {
+			childrenBegun = true
+			switch keys := a.keys.Stats().Keys; {
+			case keys > 0:
+				a.observe(KeysLoaded{Keys: keys})
+			case len(report.LeftOut) == 0:
+				a.notice(true, "the listings' feeds are empty, so there is nothing that children could belong to: they are left out")
+			}
+		}
+		if s.child() && a.keys.Stats().Keys == 0 {
+			continue
+		}
+		before := all[s.name].state
+		err := a.syncStream(ctx, report, all[s.name], force)
+		if err := a.leaveOut(report, s, err); err != nil {
+			return err
+		}
+		switch {
+		case err != nil:
+			a.live.set(s.name, before)
+		case s.Listing:
+			a.showProperty(ctx, all)
+		}
+	}
+	return report.nothingSynced()
 }
 
 // syncStream brings home what one stream is owed, and then the stream up to date.
